@@ -126,7 +126,9 @@ start() {
 # Whether the process of a pid file still is the broker that was started from the folder of that file:
 # process ids are used again.
 alive() {
-  [[ -f $1 ]] && tr '\0' ' ' <"/proc/$(<"$1")/cmdline" 2>/dev/null | grep -q -F " kafka.Kafka ${1%/pid}/server.properties"
+  local command
+  [[ -f $1 ]] && command=$(tr '\0' ' ' 2>/dev/null <"/proc/$(<"$1")/cmdline") &&
+    [[ $command == *" kafka.Kafka ${1%/pid}/server.properties "* ]]
 }
 
 await() {
