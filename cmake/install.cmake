@@ -1,0 +1,1 @@
+# Filled by the packaging work: headers, both libraries, pkg-config, CMake package.
