@@ -54,6 +54,11 @@ typedef struct kop_slice {
   size_t len;         /**< Number of bytes. */
 } kop_slice;
 
+/** A topic id as Kafka writes it; all zero means none. */
+typedef struct kop_uuid {
+  uint8_t bytes[16]; /**< Most significant byte first. */
+} kop_uuid;
+
 /** Two clocks read at one moment by the embedder. */
 typedef struct kop_now {
   uint64_t mono_ns; /**< Monotonic nanoseconds from any origin: timers and leases use it. */
