@@ -1,0 +1,15 @@
+/**
+ * @file kop.h
+ * All of libkop's public headers.
+ */
+#ifndef KOP_KOP_H
+#define KOP_KOP_H
+
+#include <kop/base.h>
+#include <kop/config.h>
+#include <kop/effect.h>
+#include <kop/engine.h>
+#include <kop/event.h>
+#include <kop/version.h>
+
+#endif
