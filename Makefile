@@ -1,16 +1,19 @@
-# A thin face over cmake; `make help` lists the commands.
+# A thin face over cmake: each command says what it does and installs what it lacks. `make help` lists them.
 BUILD ?= build
 CMAKE_FLAGS ?=
+JOBS ?= $(shell nproc)
+SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 
-.PHONY: all help deps deps-test configure run test format clean
+.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan fuzz docs abi abi-update package \
+  format clean
 
-all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a
-	@echo "== build"
-	@cmake --build $(BUILD)
+all: deps configure ## build build/libkop.so, build/libkop.a and the examples
+	@echo "== build in $(BUILD)/"
+	@cmake --build $(BUILD) -j $(JOBS)
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 deps:
 	@tools/install-deps.sh build
@@ -19,18 +22,48 @@ deps-test:
 	@tools/install-deps.sh test
 
 configure:
-	@echo "== configure"
-	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
-
-run: all ## build, then start kopd on localhost:9092
-	$(BUILD)/kopd
+	@echo "== configure $(BUILD)/ $(CMAKE_FLAGS)"
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) > $(BUILD)/configure.log 2>&1 || \
+	  { cat $(BUILD)/configure.log; exit 1; }
 
 test: deps-test all ## build, then run every test that needs only Debian's packages
 	@echo "== test"
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) --output-on-failure --timeout 240
+
+test-asan: ## `make test` under AddressSanitizer, in build-asan/
+	@$(MAKE) --no-print-directory test BUILD=build-asan CMAKE_FLAGS="-DKOP_SANITIZE=address $(CMAKE_FLAGS)"
+
+test-ubsan: ## `make test` under UndefinedBehaviorSanitizer, in build-ubsan/
+	@$(MAKE) --no-print-directory test BUILD=build-ubsan CMAKE_FLAGS="-DKOP_SANITIZE=undefined $(CMAKE_FLAGS)"
+
+test-tsan: ## `make test` under ThreadSanitizer, in build-tsan/
+	@$(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS="-DKOP_SANITIZE=thread $(CMAKE_FLAGS)"
+
+fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
+	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
+	  -DKOP_BUILD_TESTS=OFF -DKOP_BUILD_EXAMPLES=OFF -DKOP_SANITIZE=address,undefined $(CMAKE_FLAGS)"
+	@echo "== fuzz, $(SECONDS) s each"
+	@tools/fuzz.sh build-fuzz $(SECONDS)
+
+docs: deps-test ## the reference of the public headers in build/docs/html, warnings are errors
+	@echo "== docs"
+	@mkdir -p $(BUILD)/docs
+	@KOP_DOCS=$(BUILD)/docs doxygen docs/Doxyfile
+	@echo "docs: $(BUILD)/docs/html/index.html"
+
+abi: deps-test all ## compare the library's ABI with the baseline tests/abi/libkop.abi
+	@tests/abi/compare.sh $(BUILD)
+
+abi-update: deps-test all ## record the library's ABI as the baseline
+	@tests/abi/compare.sh $(BUILD) --update
+
+package: all ## build Debian packages and a tar archive into build/
+	@echo "== package"
+	@cd $(BUILD) && cpack -G "DEB;TGZ"
 
 format: ## apply .clang-format to all hand-written C
-	@git ls-files '*.c' '*.h' | grep -v /gen/ | xargs clang-format -i
+	@git ls-files -z '*.c' '*.h' | grep -zv -e '/gen/' -e '^include/kop/messages\.h$$' | xargs -0 clang-format -i
 
-clean: ## remove the build folder
-	rm -rf $(BUILD) $(BUILD).log
+clean: ## remove the build folders
+	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-fuzz

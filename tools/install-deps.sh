@@ -3,9 +3,10 @@
 # Usage: tools/install-deps.sh [build|test]    (test, the default, includes build)
 set -eu
 
-build="gcc cmake ninja-build pkg-config zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev libisal-dev
+build="gcc libc6-dev make cmake ninja-build pkg-config zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev libisal-dev
   libxxhash-dev libjansson-dev libuv1-dev liblmdb-dev"
-test="clang clang-format libclang-rt-14-dev libcriterion-dev abigail-tools doxygen kcat python3 librdkafka-dev"
+test="g++ binutils git dpkg-dev file clang clang-format libclang-rt-14-dev libcriterion-dev abigail-tools doxygen
+  kcat python3 librdkafka-dev"
 
 case "${1:-test}" in
 build) packages=$build ;;

@@ -123,7 +123,7 @@ KOP_API kop_status kop_engine_new(const kop_engine_config *config, kop_now now,
 /**
  * Ends all of the engine's memory at once, also that which open tokens name.
  *
- * @param engine  May be NULL.
+ * @param engine  May be NULL. Since 0.1.
  */
 KOP_API void kop_engine_free(kop_engine *engine);
 
@@ -213,7 +213,7 @@ KOP_API kop_status kop_engine_complete(kop_engine *engine, const kop_completion 
                                        size_t item_size, size_t n, kop_now now);
 
 /**
- * Lets timers fire that are due.
+ * Lets timers fire that are due. Since 0.1.
  *
  * @param engine  The engine.
  * @param now     The clocks.
@@ -239,7 +239,7 @@ KOP_API size_t kop_engine_drain(kop_engine *engine, const kop_effect **effects);
 
 /**
  * Begins to end: no new request is read, those in work are answered, long polls return, state is saved, partitions are
- * resigned, connections are closed. Go on completing, ticking and draining until kop_engine_is_idle().
+ * resigned, connections are closed. Go on completing, ticking and draining until kop_engine_is_idle(). Since 0.1.
  *
  * @param engine  The engine.
  * @param now     The clocks.

@@ -10,6 +10,7 @@
 #include <kop/effect.h>
 #include <kop/engine.h>
 #include <kop/event.h>
+#include <kop/record.h>
 #include <kop/version.h>
 
 #endif

@@ -1,0 +1,11 @@
+# Every fuzz target's corpus as a test: fuzz_<name>.c over corpus/<name>/, through replay.c instead of libFuzzer.
+file(GLOB KOP_REPLAYS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+foreach(source ${KOP_REPLAYS})
+  get_filename_component(name ${source} NAME_WE)
+  string(REPLACE "fuzz_" "" name ${name})
+  add_executable(replay_${name} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)
+  target_include_directories(replay_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(replay_${name} PRIVATE _GNU_SOURCE)
+  target_link_libraries(replay_${name} PRIVATE kop_flags kop_static)
+  add_test(NAME fuzz_replay_${name} COMMAND replay_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+endforeach()
