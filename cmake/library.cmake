@@ -5,6 +5,9 @@ target_include_directories(kop_objects
   PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
   PRIVATE ${PROJECT_SOURCE_DIR}/lib)
 target_link_libraries(kop_objects PRIVATE kop_flags PkgConfig::KOP_DEPS)
+if(KOP_WITHOUT_ISAL)
+  target_compile_definitions(kop_objects PRIVATE KOP_WITHOUT_ISAL)
+endif()
 
 add_library(kop_shared SHARED)
 add_library(kop_static STATIC)
