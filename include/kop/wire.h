@@ -23,11 +23,6 @@
 extern "C" {
 #endif
 
-/** A 128-bit id in network byte order: topic ids and directory ids. All zero means "none". */
-typedef struct kop_uuid {
-  uint8_t bytes[16]; /**< As on the wire. */
-} kop_uuid;
-
 /** Array of a message. `len` -1 is null where the protocol knows null; `ptr` may be NULL when `len` is 0 or -1. */
 typedef struct kop_int8_array {
   int8_t *ptr; /**< The elements. */
@@ -109,18 +104,20 @@ KOP_API kop_status kop_arena_alloc(kop_arena *arena, size_t count, size_t size, 
 
 /** What the schema says about one message. */
 typedef struct kop_message_info {
-  size_t size;           /**< sizeof(kop_message_info) as the caller compiled it. */
-  const char *name;      /**< Static, for example "FetchRequest". */
-  uint32_t id;           /**< The KOP_MSG_ number. */
-  uint32_t struct_id;    /**< The KOP_STRUCT_ number of its struct. */
-  size_t struct_size;    /**< sizeof of its struct in this library. */
-  int16_t api_key;       /**< Of requests and responses; -1 for all others. */
-  int16_t version_min;   /**< First version. */
-  int16_t version_max;   /**< Last version. */
-  int16_t flexible_from; /**< First version with compact lengths and tagged fields; version_max + 1 when none is. */
-  uint8_t unstable;      /**< 1 when Kafka does not promise to keep the last version as it is: do not advertise that. */
-  uint8_t is_response;   /**< 1 for responses. */
-  uint8_t reserved[6];   /**< Zero. */
+  size_t size;         /**< sizeof(kop_message_info) as the caller compiled it. */
+  const char *name;    /**< Static, for example "FetchRequest". */
+  uint32_t id;         /**< The KOP_MSG_ number. */
+  uint32_t struct_id;  /**< The KOP_STRUCT_ number of its struct. */
+  size_t struct_size;  /**< sizeof of its struct in this library. */
+  int16_t api_key;     /**< Of requests and responses; -1 for all others. */
+  int16_t version_min; /**< First version. */
+  int16_t version_max; /**< Last version. */
+  int16_t
+      flexible_from; /**< First version with compact lengths and tagged fields; version_max + 1 when none is. */
+  uint8_t
+      unstable; /**< 1 when Kafka does not promise to keep the last version as it is: do not advertise that. */
+  uint8_t is_response; /**< 1 for responses. */
+  uint8_t reserved[6]; /**< Zero. */
 } kop_message_info;
 
 /**
@@ -171,8 +168,8 @@ KOP_API kop_status kop_message_next(uint32_t id, uint32_t *next);
  * @param unstable       Receives 1 when the last version is one that Kafka calls unstable; may be NULL.
  * @return ::KOP_OK, ::KOP_ERR_NOT_FOUND. Since 0.1.
  */
-KOP_API kop_status kop_message_versions(uint32_t id, int16_t *min, int16_t *max, int16_t *flexible_from,
-                                        uint8_t *unstable);
+KOP_API kop_status kop_message_versions(uint32_t id, int16_t *min, int16_t *max,
+                                        int16_t *flexible_from, uint8_t *unstable);
 
 /* ---- messages ---- */
 
@@ -220,8 +217,9 @@ KOP_API kop_status kop_struct_init(uint32_t struct_id, void *ptr, size_t size);
  *         ::KOP_ERR_LIMIT and ::KOP_ERR_NOMEM (the arena; the input may be honest); ::KOP_ERR_UNSUPPORTED (no such version);
  *         ::KOP_ERR_NOT_FOUND (no such message); ::KOP_ERR_INVALID (not the size of that struct). Since 0.1.
  */
-KOP_API kop_status kop_message_decode(uint32_t id, int16_t version, kop_arena *arena, const uint8_t *in, size_t len,
-                                      void *msg, size_t msg_size, size_t *consumed);
+KOP_API kop_status kop_message_decode(uint32_t id, int16_t version, kop_arena *arena,
+                                      const uint8_t *in, size_t len, void *msg, size_t msg_size,
+                                      size_t *consumed);
 
 /**
  * How many bytes a message takes when encoded.
@@ -236,7 +234,8 @@ KOP_API kop_status kop_message_decode(uint32_t id, int16_t version, kop_arena *a
  *         knows none, a string over 32,767 bytes, a length over 2^31 - 1, unknown tags that are no ascending list or name
  *         a known one) or `msg_size` is not that of the struct; ::KOP_ERR_NOT_FOUND. Since 0.1.
  */
-KOP_API kop_status kop_message_size(uint32_t id, int16_t version, const void *msg, size_t msg_size, size_t *size);
+KOP_API kop_status kop_message_size(uint32_t id, int16_t version, const void *msg, size_t msg_size,
+                                    size_t *size);
 
 /**
  * Encodes one message.
@@ -250,13 +249,15 @@ KOP_API kop_status kop_message_size(uint32_t id, int16_t version, const void *ms
  * @param written   Receives the bytes written, or with ::KOP_ERR_NO_SPACE the bytes needed.
  * @return As kop_message_size(), and ::KOP_ERR_NO_SPACE when `cap` is too small. Since 0.1.
  */
-KOP_API kop_status kop_message_encode(uint32_t id, int16_t version, const void *msg, size_t msg_size, uint8_t *out,
-                                      size_t cap, size_t *written);
+KOP_API kop_status kop_message_encode(uint32_t id, int16_t version, const void *msg,
+                                      size_t msg_size, uint8_t *out, size_t cap, size_t *written);
 
 /** A record set that kop_message_encode_cuts() left out: `bytes.len` bytes belong at `at`. */
 typedef struct kop_cut {
-  size_t at;       /**< Position in the bytes written; several cuts may share one. Never falls from one cut to the next. */
-  kop_slice bytes; /**< The field's slice as it stands in the message: only its length was looked at. */
+  size_t
+      at; /**< Position in the bytes written; several cuts may share one. Never falls from one cut to the next. */
+  kop_slice
+      bytes; /**< The field's slice as it stands in the message: only its length was looked at. */
 } kop_cut;
 
 /**
@@ -270,8 +271,8 @@ typedef struct kop_cut {
  * @param cuts      Receives the number of cuts.
  * @return As kop_message_size(). Since 0.1.
  */
-KOP_API kop_status kop_message_size_cuts(uint32_t id, int16_t version, const void *msg, size_t msg_size, size_t *size,
-                                         size_t *cuts);
+KOP_API kop_status kop_message_size_cuts(uint32_t id, int16_t version, const void *msg,
+                                         size_t msg_size, size_t *size, size_t *cuts);
 
 /**
  * Encodes one message without the bytes of its record sets (fields of type `records`), for sending them from where they lie.
@@ -291,8 +292,9 @@ KOP_API kop_status kop_message_size_cuts(uint32_t id, int16_t version, const voi
  * @param cut_count  Receives their number, or with ::KOP_ERR_NO_SPACE the number needed.
  * @return As kop_message_encode(). Since 0.1.
  */
-KOP_API kop_status kop_message_encode_cuts(uint32_t id, int16_t version, const void *msg, size_t msg_size, uint8_t *out,
-                                           size_t cap, size_t *written, kop_cut *cuts, size_t cut_cap,
+KOP_API kop_status kop_message_encode_cuts(uint32_t id, int16_t version, const void *msg,
+                                           size_t msg_size, uint8_t *out, size_t cap,
+                                           size_t *written, kop_cut *cuts, size_t cut_cap,
                                            size_t *cut_count);
 
 /* ---- headers ---- */
@@ -304,9 +306,11 @@ typedef struct kop_request_header {
   int16_t api_version;    /**< Which version, known or not. */
   int32_t correlation_id; /**< To be sent back. */
   kop_slice client_id;    /**< Borrowed from the input; `ptr` NULL when the client gave none. */
-  kop_slice unknown_tags; /**< Tagged fields of a version 2 header, raw, borrowed; `ptr` NULL when there are none. */
-  size_t body_offset;     /**< Where the body begins in the input. */
-  uint32_t message_id;    /**< The KOP_MSG_ number of the request, valid when `supported` is not 0 or the API is known. */
+  kop_slice
+      unknown_tags; /**< Tagged fields of a version 2 header, raw, borrowed; `ptr` NULL when there are none. */
+  size_t body_offset; /**< Where the body begins in the input. */
+  uint32_t
+      message_id; /**< The KOP_MSG_ number of the request, valid when `supported` is not 0 or the API is known. */
   uint8_t header_version; /**< 0, 1 or 2. */
   uint8_t known;          /**< 1 when the schema has the API. */
   uint8_t supported;      /**< 1 when it has the API and the version: the body can be decoded. */
@@ -328,7 +332,8 @@ typedef struct kop_request_header {
  * @param out_size  sizeof *out.
  * @return ::KOP_OK, ::KOP_ERR_TRUNCATED or ::KOP_ERR_MALFORMED (close the connection), ::KOP_ERR_INVALID. Since 0.1.
  */
-KOP_API kop_status kop_request_header_decode(const uint8_t *in, size_t len, kop_request_header *out, size_t out_size);
+KOP_API kop_status kop_request_header_decode(const uint8_t *in, size_t len, kop_request_header *out,
+                                             size_t out_size);
 
 /**
  * The bytes of a response header: 4, or 5 for a flexible response. ApiVersions always has 4, so that clients of any age can read it.
@@ -350,8 +355,9 @@ KOP_API size_t kop_response_header_size(int16_t api_key, int16_t api_version);
  * @param written         Receives the bytes written, or with ::KOP_ERR_NO_SPACE the bytes needed.
  * @return ::KOP_OK, ::KOP_ERR_NO_SPACE. Since 0.1.
  */
-KOP_API kop_status kop_response_header_encode(int16_t api_key, int16_t api_version, int32_t correlation_id, uint8_t *out,
-                                              size_t cap, size_t *written);
+KOP_API kop_status kop_response_header_encode(int16_t api_key, int16_t api_version,
+                                              int32_t correlation_id, uint8_t *out, size_t cap,
+                                              size_t *written);
 
 /**
  * Reads a response header, for those who look at the other direction.
@@ -364,7 +370,8 @@ KOP_API kop_status kop_response_header_encode(int16_t api_key, int16_t api_versi
  * @param body_offset     Receives where the body begins.
  * @return ::KOP_OK, ::KOP_ERR_TRUNCATED, ::KOP_ERR_MALFORMED. Since 0.1.
  */
-KOP_API kop_status kop_response_header_decode(int16_t api_key, int16_t api_version, const uint8_t *in, size_t len,
+KOP_API kop_status kop_response_header_decode(int16_t api_key, int16_t api_version,
+                                              const uint8_t *in, size_t len,
                                               int32_t *correlation_id, size_t *body_offset);
 
 /* ---- frames ---- */
@@ -375,10 +382,11 @@ KOP_API kop_status kop_response_header_decode(int16_t api_key, int16_t api_versi
  * Plain state, no memory behind it; zero is the beginning of a stream. The fields are for reading.
  */
 typedef struct kop_framer {
-  uint32_t max_frame; /**< Longest frame that is accepted, without its prefix; set by kop_framer_init(). */
-  uint32_t have;      /**< Bytes of the prefix seen, 0 to 4. */
-  uint32_t length;    /**< Length of the present frame; valid when `have` is 4. */
-  uint32_t received;  /**< Bytes of the present frame's body seen. */
+  uint32_t
+      max_frame; /**< Longest frame that is accepted, without its prefix; set by kop_framer_init(). */
+  uint32_t have;     /**< Bytes of the prefix seen, 0 to 4. */
+  uint32_t length;   /**< Length of the present frame; valid when `have` is 4. */
+  uint32_t received; /**< Bytes of the present frame's body seen. */
 } kop_framer;
 
 /** What kop_framer_next() found at the front of a chunk. */
@@ -386,14 +394,15 @@ enum {
   KOP_FRAME_MORE = 0,  /**< The chunk is used up. */
   KOP_FRAME_BEGIN = 1, /**< The length is known: framer.length bytes will follow. */
   KOP_FRAME_BYTES = 2, /**< Bytes of the body. */
-  KOP_FRAME_END = 3    /**< The last of them has been seen. A frame of length 0 has BEGIN and END only. */
+  KOP_FRAME_END =
+      3 /**< The last of them has been seen. A frame of length 0 has BEGIN and END only. */
 };
 
 /**
  * Begins a stream.
  *
  * @param framer     The state.
- * @param max_frame  Longest frame that is accepted; at most 2^31 - 1 has a meaning.
+ * @param max_frame  Longest frame that is accepted; at most 2^31 - 1 has a meaning. Never fails. Since 0.1.
  */
 KOP_API void kop_framer_init(kop_framer *framer, uint32_t max_frame);
 
@@ -406,7 +415,8 @@ KOP_API void kop_framer_init(kop_framer *framer, uint32_t max_frame);
  * @param event   Receives a KOP_FRAME_ constant.
  * @return ::KOP_OK, ::KOP_ERR_MALFORMED (a negative length: close the connection), ::KOP_ERR_LIMIT (longer than `max_frame`: close it, or raise the limit and call again). Since 0.1.
  */
-KOP_API kop_status kop_framer_next(kop_framer *framer, kop_slice *chunk, kop_slice *bytes, uint32_t *event);
+KOP_API kop_status kop_framer_next(kop_framer *framer, kop_slice *chunk, kop_slice *bytes,
+                                   uint32_t *event);
 
 #ifdef __cplusplus
 }
