@@ -63,7 +63,7 @@ package: all ## build Debian packages and a tar archive into build/
 	@cd $(BUILD) && cpack -G "DEB;TGZ"
 
 format: ## apply .clang-format to all hand-written C
-	@git ls-files -z '*.c' '*.h' | grep -zv -e '/gen/' -e '^include/kop/messages\.h$$' | xargs -0 clang-format -i
+	@tools/check/format.sh --fix
 
 clean: ## remove the build folders
-	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-fuzz
+	rm -rf $(BUILD) build-ci build-asan build-ubsan build-tsan build-fuzz
