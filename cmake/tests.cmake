@@ -1,6 +1,7 @@
 # One Criterion program per folder of tests/unit/ (a layer each), run by ctest as unit_<layer>.
 # Tests of internals (base only) see lib/; all others go through public headers.
 pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 file(GLOB KOP_UNIT_LAYERS LIST_DIRECTORIES true CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/*)
 foreach(dir ${KOP_UNIT_LAYERS})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
