@@ -9,7 +9,6 @@ import sys
 
 import header
 import schema
-import tables
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -17,10 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 def outputs():
     """{path: text} of everything that is generated."""
     messages = schema.load(ROOT / "lib" / "wire" / "schema")
-    return {
-        ROOT / "include" / "kop" / "messages.h": header.write(messages),
-        ROOT / "lib" / "wire" / "gen" / "tables.c": tables.write(messages),
-    }
+    return {ROOT / "include" / "kop" / "messages.h": header.write(messages)}
 
 
 def main():
