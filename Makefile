@@ -6,7 +6,7 @@ SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 
 .PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan fuzz docs abi abi-update package \
-  format clean
+  generate format clean
 
 all: deps configure ## build build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -62,8 +62,11 @@ package: all ## build Debian packages and a tar archive into build/
 	@echo "== package"
 	@cd $(BUILD) && cpack -G "DEB;TGZ"
 
+generate: ## run all generators; what they write is committed
+	@for generator in tools/*/generate.py tools/gen-*.py; do echo "== $$generator"; python3 $$generator || exit 1; done
+
 format: ## apply .clang-format to all hand-written C
-	@git ls-files -z '*.c' '*.h' | grep -zv -e '/gen/' -e '^include/kop/messages\.h$$' | xargs -0 clang-format -i
+	@tools/check/format.sh --fix
 
 clean: ## remove the build folders
-	rm -rf $(BUILD) build-asan build-ubsan build-tsan build-fuzz
+	rm -rf $(BUILD) build-ci build-asan build-ubsan build-tsan build-fuzz

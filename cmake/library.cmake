@@ -22,4 +22,8 @@ target_link_libraries(kop_shared PRIVATE kop_flags PkgConfig::KOP_DEPS)
 target_link_libraries(kop_static PRIVATE $<BUILD_INTERFACE:kop_flags> PkgConfig::KOP_DEPS)
 set_target_properties(kop_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
   LINK_DEPENDS ${PROJECT_SOURCE_DIR}/lib/kop.map)
-target_link_options(kop_shared PRIVATE -Wl,--as-needed -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/kop.map -Wl,--no-undefined)
+target_link_options(kop_shared PRIVATE -Wl,--as-needed -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/kop.map)
+# Sanitizer runtimes live in the program, so a library that uses one has open ends.
+if(NOT KOP_SANITIZE)
+  target_link_options(kop_shared PRIVATE -Wl,--no-undefined)
+endif()

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Checks that hand-written C keeps to .clang-format. Usage: tools/check/format.sh; `make format` puts it right.
+# Checks that hand-written C keeps to .clang-format; with --fix makes it so. Usage: tools/check/format.sh [--fix]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | grep -zv -e '/gen/' -e '^include/kop/messages\.h$' |
-  xargs -0 clang-format --dry-run -Werror
+how="--dry-run -Werror"
+[ "${1:-}" = --fix ] && how=-i
+# shellcheck disable=SC2046,SC2086
+find $(ls -d bindings examples include lib tests 2> /dev/null) -name '*.[ch]' -not -path '*/gen/*' \
+  -not -path '*/node_modules/*' -not -path include/kop/messages.h -print0 | xargs -0 clang-format $how
 echo "format: ok"

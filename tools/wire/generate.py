@@ -9,6 +9,7 @@ import sys
 
 import header
 import schema
+import tables
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -16,7 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 def outputs():
     """{path: text} of everything that is generated."""
     messages = schema.load(ROOT / "lib" / "wire" / "schema")
-    return {ROOT / "include" / "kop" / "messages.h": header.write(messages)}
+    return {
+        ROOT / "include" / "kop" / "messages.h": header.write(messages),
+        ROOT / "lib" / "wire" / "gen" / "tables.c": tables.write(messages),
+    }
 
 
 def main():

@@ -184,17 +184,17 @@ def parse(path, text):
         if field.struct is None:
             reader.at = at
             reader.fail(f"struct {name} is not declared")
-    check_depth(reader, body, ())
+    check_nesting(reader, body, (), False)
     check_tags(reader, message)
     return message
 
 
-def check_depth(reader, struct, above):
+def check_nesting(reader, struct, above, tagged):
     if struct in above:
         reader.fail(f"struct {struct.name} contains itself")
     for field in struct.fields:
         if field.struct:
-            check_depth(reader, field.struct, above + (struct,))
+            check_nesting(reader, field.struct, above + (struct,), tagged or field.tag is not None)
 
 
 def check_tags(reader, message):
@@ -202,6 +202,8 @@ def check_tags(reader, message):
         tags = [field.tag for field in struct.fields if field.tag is not None]
         if sorted(tags) != sorted(set(tags)):
             reader.fail(f"a tag of {struct.name} is used twice")
+        if len(tags) > 32:
+            reader.fail(f"{struct.name} has more than 32 tagged fields")
 
 
 def load(folder):

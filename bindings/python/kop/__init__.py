@@ -1,0 +1,17 @@
+"""libkop from Python: a Kafka broker's protocol without its I/O, through ctypes.
+
+    engine = kop.Engine(effects=[kop.EFFECT_SEND, ...], node_id=1)      the broker, see kop.engine
+    kop.decode("FetchRequest", 12, body)                                messages as dicts, see kop.wire
+    for record in kop.records(batches): ...                             record batches, see kop.record
+
+The library is found through the environment variable KOP_LIBRARY, beside this source tree in build/, or where the
+dynamic linker finds libkop.so. Constants carry the C names without KOP_: kop.EFFECT_APPEND, kop.DONE.
+"""
+from . import _abi
+from ._library import KopError, library, version
+from .engine import Answer, Effect, Engine
+from .record import Record, records
+
+globals().update({name[4:]: value for name, value in vars(_abi).items() if name.startswith("KOP_")})
+
+__all__ = ["Answer", "Effect", "Engine", "KopError", "Record", "library", "records", "version"]
