@@ -298,12 +298,10 @@ KOP_API kop_status kop_batch_validate(kop_record_ctx *ctx, const uint8_t *bytes,
  * topic's timestamp type demands. Does nothing when `info->head_differs` is 0.
  *
  * @param batch  The bytes that were validated; only the first KOP_BATCH_HEAD_SIZE are touched, a copy of them will do.
- * @param rules  The rules it was validated with.
  * @param info   The verdict.
  * @return KOP_OK; KOP_ERR_STATE if it was refused or needs a rebuild. Since 0.1.
  */
-KOP_API kop_status kop_batch_accept(uint8_t *batch, const kop_batch_rules *rules,
-                                    const kop_batch_info *info);
+KOP_API kop_status kop_batch_accept(uint8_t *batch, const kop_batch_info *info);
 
 /* ---- convert ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,137 @@
+/* What the record tests share. */
+#include "support.h"
+
+#include <stdio.h>
+
+uint64_t next_random(uint64_t *state) {
+  uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+void nth_record(int index, size_t size, int magic, kop_record_in *record, record_store *store) {
+  uint64_t random = 1000003u * (uint64_t)index + 17;
+  store->value = malloc(size + 1);
+  for (size_t i = 0; i < size; i++) {
+    /* Half noise, half repetition, so that every codec has something to do. */
+    store->value[i] = i % 16 < 8 ? (uint8_t)next_random(&random) : (uint8_t)('a' + i % 16);
+  }
+  int key_len = snprintf((char *)store->key, sizeof store->key, "key-%d", index);
+  *record = (kop_record_in){
+      .offset = -1,
+      .timestamp = FIRST_TIMESTAMP + (index * 7) % 1000,
+      .key = {.ptr = store->key, .len = (size_t)key_len},
+      .value = {.ptr = store->value, .len = size},
+  };
+  if (index % 3 == 2) record->key = (kop_slice){.ptr = NULL, .len = 0};
+  if (index % 7 == 6) record->value = (kop_slice){.ptr = NULL, .len = 0};
+  if (index % 11 == 10) record->value = (kop_slice){.ptr = store->value, .len = 0};
+  if (magic == 2 && index % 5 == 4) {
+    store->headers[0] = (kop_record_header){.key = {(const uint8_t *)"h", 1}, .value = {NULL, 0}};
+    store->headers[1] = (kop_record_header){.key = {(const uint8_t *)"", 0},
+                                            .value = {(const uint8_t *)"\0\xff", 2}};
+    record->headers = store->headers;
+    record->header_count = 2;
+  }
+}
+
+bytes make_batch(const kop_batch_options *options, int count, size_t size) {
+  kop_batch_builder *b;
+  cr_assert_eq(kop_batch_builder_new(NULL, &b), KOP_OK);
+  cr_assert_eq(kop_batch_builder_begin(b, options), KOP_OK);
+  for (int i = 0; i < count; i++) {
+    kop_record_in record;
+    record_store store;
+    nth_record(i, size, options->magic, &record, &store);
+    cr_assert_eq(kop_batch_builder_append(b, &record), KOP_OK, "record %d", i);
+    free(store.value);
+  }
+  size_t bound = kop_batch_builder_size(b);
+  const uint8_t *ptr;
+  size_t len;
+  cr_assert_eq(kop_batch_builder_finish(b, &ptr, &len), KOP_OK);
+  cr_assert(len <= bound, "%zu bytes, bound %zu", len, bound);
+  bytes out = {.ptr = malloc(len), .len = len};
+  memcpy(out.ptr, ptr, len);
+  kop_batch_builder_free(b);
+  return out;
+}
+
+bytes make_plain(int magic, int codec, int count, size_t size) {
+  kop_batch_options options;
+  kop_batch_options_init(&options, sizeof options);
+  options.magic = magic;
+  options.codec = codec;
+  return make_batch(&options, count, size);
+}
+
+static void store_be32(uint8_t *p, uint32_t v) {
+  for (int i = 0; i < 4; i++) {
+    p[i] = (uint8_t)(v >> (24 - 8 * i));
+  }
+}
+
+void reseal(uint8_t *batch, size_t len) {
+  uint32_t poly = batch[16] == 2 ? 0x82F63B78u : 0xEDB88320u;
+  size_t from = batch[16] == 2 ? 21 : 16;
+  uint32_t crc = UINT32_MAX;
+  for (size_t i = from; i < len; i++) {
+    crc ^= batch[i];
+    for (int bit = 0; bit < 8; bit++) {
+      crc = (crc >> 1) ^ (poly & (0u - (crc & 1u)));
+    }
+  }
+  store_be32(batch + (batch[16] == 2 ? 17 : 12), ~crc);
+}
+
+int32_t count_records(kop_record_ctx *ctx, const uint8_t *batch, size_t len) {
+  kop_status status = kop_record_begin(ctx, batch, len);
+  int32_t n = 0;
+  while (status == KOP_OK) {
+    kop_record record;
+    status = kop_record_next(ctx, &record);
+    if (status == KOP_OK) n++;
+  }
+  return status == KOP_ERR_NOT_FOUND ? n : status;
+}
+
+kop_record_ctx *new_ctx(void) {
+  kop_record_ctx *ctx;
+  cr_assert_eq(kop_record_ctx_new(NULL, &ctx), KOP_OK);
+  return ctx;
+}
+
+kop_batch_rules new_rules(void) {
+  kop_batch_rules rules;
+  kop_batch_rules_init(&rules, sizeof rules);
+  rules.now_ms = FIRST_TIMESTAMP + 5000;
+  return rules;
+}
+
+kop_batch_info validate(kop_record_ctx *ctx, const uint8_t *ptr, size_t len,
+                        const kop_batch_rules *rules) {
+  kop_batch_info info;
+  cr_assert_eq(kop_batch_validate(ctx, ptr, len, rules, &info, sizeof info), KOP_OK);
+  return info;
+}
+
+static void *failing_realloc(void *user_data, void *ptr, size_t size) {
+  failing *f = user_data;
+  f->calls++;
+  if (f->fail_at != 0 && f->calls >= f->fail_at) return NULL;
+  void *p = realloc(ptr, size);
+  if (ptr == NULL && p != NULL) f->live++;
+  return p;
+}
+
+static void failing_free(void *user_data, void *ptr) {
+  failing *f = user_data;
+  if (ptr != NULL) f->live--;
+  free(ptr);
+}
+
+kop_alloc failing_alloc(failing *f) {
+  return (kop_alloc){
+      .size = sizeof(kop_alloc), .user_data = f, .realloc = failing_realloc, .free = failing_free};
+}

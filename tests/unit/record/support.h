@@ -1,0 +1,53 @@
+/* What the record tests share: batches to look at, and an allocator that fails on demand. */
+#ifndef KOP_TEST_RECORD_SUPPORT_H
+#define KOP_TEST_RECORD_SUPPORT_H
+
+#include <criterion/criterion.h>
+#include <kop/record.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes that a test owns. */
+typedef struct bytes {
+  uint8_t *ptr;
+  size_t len;
+} bytes;
+
+/* A generator with a seed, the same everywhere. */
+uint64_t next_random(uint64_t *state);
+
+/* `count` records of about `size` bytes each, every third without a key, every fifth with two headers. */
+bytes make_batch(const kop_batch_options *options, int count, size_t size);
+/* The same with default options but magic and codec. */
+bytes make_plain(int magic, int codec, int count, size_t size);
+/* The record that make_batch writes at an index; its parts point into `store`. */
+typedef struct record_store {
+  uint8_t key[16];
+  uint8_t *value;
+  kop_record_header headers[2];
+} record_store;
+void nth_record(int index, size_t size, int magic, kop_record_in *record, record_store *store);
+
+/* Puts the right checksum into a batch or message after a test changed it. */
+void reseal(uint8_t *batch, size_t len);
+
+/* Counts records of one entry, or gives the status that ends the iteration (negative). */
+int32_t count_records(kop_record_ctx *ctx, const uint8_t *batch, size_t len);
+
+kop_record_ctx *new_ctx(void);
+
+/* Rules with a wall clock near the timestamps that make_batch writes. */
+enum { FIRST_TIMESTAMP = 1700000000 };
+kop_batch_rules new_rules(void);
+kop_batch_info validate(kop_record_ctx *ctx, const uint8_t *ptr, size_t len,
+                        const kop_batch_rules *rules);
+
+/* An allocator that refuses the allocation with number `fail_at` and all later ones; 0: none. */
+typedef struct failing {
+  int64_t calls;
+  int64_t fail_at;
+  int64_t live;
+} failing;
+kop_alloc failing_alloc(failing *f);
+
+#endif
