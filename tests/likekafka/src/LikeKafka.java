@@ -1,0 +1,302 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Plays every scenario at every version and compares the answers with the recorded ones of Kafka, or records them.
+ *
+ *   LikeKafka HOME --server RELEASE=LIB=HOST:PORT ... [--record | --show] [--api NAME] [--scenario NAME] [--version N]
+ *
+ * The first release given that codes a version plays it.
+ */
+public final class LikeKafka {
+  private record Server(Codec codec, InetSocketAddress address) {}
+
+  /** A difference that has a reason: API, scenario, step and path by pattern, from ../expected.txt. */
+  private static final class Expected {
+    final Pattern[] parts = new Pattern[4];
+    int[] versions;
+    String line;
+    int used;
+  }
+
+  private final Path home;
+  private final List<Server> servers = new ArrayList<>();
+  private final List<Expected> expected = new ArrayList<>();
+  private final Map<String, Integer> helperVersions = new HashMap<>();
+  private final long base = (System.currentTimeMillis() - 3_600_000) / 1000 * 1000;
+  private boolean record;
+  private boolean show;
+  private String onlyApi;
+  private String onlyScenario;
+  private int onlyVersion = -1;
+  private int steps;
+  private int identical;
+  private int reasoned;
+
+  private LikeKafka(Path home) {
+    this.home = home;
+  }
+
+  public static void main(String[] args) throws Exception {
+    LikeKafka run = new LikeKafka(Path.of(args[0]));
+    for (int i = 1; i < args.length; i++) {
+      switch (args[i]) {
+        case "--record" -> run.record = true;
+        case "--show" -> run.show = true;
+        case "--api" -> run.onlyApi = args[++i];
+        case "--scenario" -> run.onlyScenario = args[++i];
+        case "--version" -> run.onlyVersion = Integer.parseInt(args[++i]);
+        case "--server" -> {
+          String[] parts = args[++i].split("=");
+          int colon = parts[2].lastIndexOf(':');
+          run.servers.add(new Server(new Codec(parts[0], Path.of(parts[1])), new InetSocketAddress(
+              parts[2].substring(0, colon), Integer.parseInt(parts[2].substring(colon + 1)))));
+        }
+        default -> throw new IllegalArgumentException(args[i]);
+      }
+    }
+    System.exit(run.all() ? 0 : 1);
+  }
+
+  private boolean all() throws Exception {
+    Rules rules = new Rules(home.resolve("rules.txt"));
+    readExpected();
+    for (String api : List.of("Produce", "Fetch", "ListOffsets", "Metadata", "ApiVersions", "CreateTopics",
+        "DeleteTopics", "DeleteRecords", "InitProducerId", "OffsetForLeaderEpoch", "DescribeConfigs", "AlterConfigs",
+        "IncrementalAlterConfigs", "CreatePartitions", "ElectLeaders", "DescribeLogDirs", "DescribeCluster",
+        "DescribeProducers", "DescribeTopicPartitions")) {
+      helperVersions.put(api, servers.stream().mapToInt(s -> s.codec.highest(api)).min().orElseThrow());
+    }
+    List<Path> files;
+    try (Stream<Path> s = Files.list(home.resolve("scenarios"))) {
+      files = s.sorted().collect(Collectors.toList());
+    }
+    for (Path file : files) {
+      List<Scenario> scenarios = Scenario.read(file);
+      if (onlyApi == null || scenarios.get(0).api.equalsIgnoreCase(onlyApi)) {
+        one(scenarios, rules);
+      }
+    }
+    if (show || record) {
+      return true;
+    }
+    if (onlyApi == null && onlyScenario == null) {
+      expected.stream().filter(e -> e.used == 0).forEach(e -> System.out.println("not seen any more: " + e.line));
+    }
+    System.out.println("differences with a reason in expected.txt: " + reasoned);
+    System.out.println("like-kafka: " + identical + " of " + steps + " steps identical");
+    return identical + reasoned == steps && steps > 0;
+  }
+
+  private void one(List<Scenario> scenarios, Rules rules) throws Exception {
+    String api = scenarios.get(0).api;
+    Path golden = home.resolve("golden").resolve(api + ".jsonl");
+    Map<String, Map<Integer, String>> known = record || show ? new HashMap<>() : readGolden(golden);
+    StringBuilder out = new StringBuilder();
+    long start = System.nanoTime();
+    int before = steps;
+    for (Scenario s : scenarios) {
+      if (onlyScenario != null && !s.name.equals(onlyScenario)) {
+        continue;
+      }
+      Map<String, TreeMap<Integer, String>> seen = new LinkedHashMap<>();
+      for (int v : versions(s)) {
+        Server server = serverFor(api, v);
+        try (Play play = new Play(server.codec, server.address, rules, s, v, helperVersions, base, show)) {
+          for (Map.Entry<String, String> a : play.run().entrySet()) {
+            seen.computeIfAbsent(a.getKey(), k -> new TreeMap<>()).put(v, a.getValue());
+            if (!record && !show) {
+              compare(s, a.getKey(), v, known.getOrDefault(s.name + "|" + a.getKey(), Map.of()).get(v), a.getValue());
+            }
+          }
+        }
+      }
+      write(out, s, seen);
+    }
+    if (show) {
+      System.out.print(out);
+    } else if (record) {
+      Files.writeString(golden, out);
+      System.out.println(api + ": recorded in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    } else {
+      System.out.println(api + ": " + (steps - before) + " steps in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    }
+  }
+
+  private List<Integer> versions(Scenario s) {
+    List<Integer> out = new ArrayList<>();
+    for (int v = 0; v < 32; v++) {
+      int version = v;
+      if (v >= s.low && v <= s.high && servers.stream().anyMatch(x -> x.codec.codes(s.api, version))
+          && (onlyVersion < 0 || onlyVersion == v)) {
+        out.add(v);
+      }
+    }
+    return out;
+  }
+
+  private Server serverFor(String api, int version) {
+    return servers.stream().filter(s -> s.codec.codes(api, version)).findFirst().orElseThrow();
+  }
+
+  /** Versions with the same answer share a line. */
+  private static void write(StringBuilder out, Scenario s, Map<String, TreeMap<Integer, String>> seen) {
+    for (Map.Entry<String, TreeMap<Integer, String>> step : seen.entrySet()) {
+      Integer from = null;
+      Integer to = null;
+      String answer = null;
+      for (Map.Entry<Integer, String> e : step.getValue().entrySet()) {
+        if (answer != null && !answer.equals(e.getValue())) {
+          line(out, s.name, step.getKey(), from, to, answer);
+          answer = null;
+        }
+        from = answer == null ? e.getKey() : from;
+        to = e.getKey();
+        answer = e.getValue();
+      }
+      line(out, s.name, step.getKey(), from, to, answer);
+    }
+  }
+
+  private static void line(StringBuilder out, String scenario, String step, int from, int to, String answer) {
+    ObjectNode o = Codec.JSON.createObjectNode().put("scenario", scenario).put("step", step)
+        .put("versions", from == to ? "" + from : from + "-" + to);
+    try {
+      o.set("answer", Codec.JSON.readTree(answer));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+    out.append(o).append('\n');
+  }
+
+  private static Map<String, Map<Integer, String>> readGolden(Path file) throws IOException {
+    Map<String, Map<Integer, String>> known = new HashMap<>();
+    for (String line : Files.readAllLines(file)) {
+      JsonNode o = Codec.JSON.readTree(line);
+      int[] range = Scenario.range(o.get("versions").asText());
+      for (int v = range[0]; v <= range[1]; v++) {
+        known.computeIfAbsent(o.get("scenario").asText() + "|" + o.get("step").asText(), k -> new HashMap<>())
+            .put(v, o.get("answer").toString());
+      }
+    }
+    return known;
+  }
+
+  private void readExpected() throws IOException {
+    for (String line : Files.readAllLines(home.resolve("expected.txt"))) {
+      int hash = line.indexOf('#');
+      String[] words = (hash < 0 ? line : line.substring(0, hash)).strip().split("\\s+");
+      if (words.length < 2) {
+        continue;
+      }
+      if (words.length != 5 || hash < 0) {
+        throw new IllegalArgumentException("not: API scenario step versions path # reason: " + line);
+      }
+      Expected e = new Expected();
+      e.line = line;
+      e.versions = words[3].equals("*") ? new int[] {0, 99} : Scenario.range(words[3]);
+      int[] columns = {0, 1, 2, 4};
+      for (int i = 0; i < 4; i++) {
+        e.parts[i] = Pattern.compile(Stream.of(words[columns[i]].split("\\*", -1)).map(Pattern::quote)
+            .collect(Collectors.joining(".*")));
+      }
+      expected.add(e);
+    }
+  }
+
+  private void compare(Scenario s, String step, int version, String golden, String answer) throws IOException {
+    steps++;
+    if (answer.equals(golden)) {
+      identical++;
+      return;
+    }
+    List<String> differences = new ArrayList<>();
+    if (golden == null) {
+      differences.add("_unrecorded: no answer of Kafka is recorded");
+    } else {
+      differ("", Codec.JSON.readTree(golden), Codec.JSON.readTree(answer), s.api.equals("Fetch") && version < 4, differences);
+      if (differences.isEmpty()) {
+        identical++;
+        return;
+      }
+    }
+    List<String> unreasoned = new ArrayList<>();
+    for (String d : differences) {
+      String path = d.substring(0, d.indexOf(": "));
+      Expected reason = expected.stream().filter(e -> fits(e, s, step, version, path)).findFirst().orElse(null);
+      if (reason == null) {
+        unreasoned.add(d);
+      } else {
+        reason.used++;
+      }
+    }
+    if (unreasoned.isEmpty()) {
+      reasoned++;
+      return;
+    }
+    System.out.println(s.api + " v" + version + " " + s.name + ", step " + step + ":");
+    unreasoned.stream().limit(12).forEach(d -> System.out.println("    " + d));
+  }
+
+  private static boolean fits(Expected e, Scenario s, String step, int version, String path) {
+    return e.versions[0] <= version && version <= e.versions[1] && e.parts[0].matcher(s.api).matches()
+        && e.parts[1].matcher(s.name).matches() && e.parts[2].matcher(step.split(" ")[0]).matches()
+        && e.parts[3].matcher(path).matches();
+  }
+
+  /**
+   * Below version 4 of Fetch, how many converted messages fit is a matter of how the sizes of the two formats compare, and
+   * not a promise: there the records of one answer may be the beginning of those of the other.
+   */
+  private static void differ(String path, JsonNode kafka, JsonNode other, boolean converted, List<String> out) {
+    if (kafka.equals(other) || converted && path.endsWith(".records") && begins(kafka, other)) {
+      return;
+    }
+    if (kafka.isObject() && other.isObject()) {
+      List<String> all = new ArrayList<>();
+      kafka.fieldNames().forEachRemaining(all::add);
+      other.fieldNames().forEachRemaining(n -> {
+        if (!kafka.has(n)) {
+          all.add(n);
+        }
+      });
+      for (String n : all) {
+        differ(path.isEmpty() ? n : path + "." + n, kafka.path(n), other.path(n), converted, out);
+      }
+    } else if (kafka.isArray() && other.isArray() && kafka.size() == other.size()) {
+      for (int i = 0; i < kafka.size(); i++) {
+        differ(path + "[" + i + "]", kafka.get(i), other.get(i), converted, out);
+      }
+    } else {
+      out.add((path.isEmpty() ? "." : path) + ": Kafka " + brief(kafka) + ", here " + brief(other));
+    }
+  }
+
+  private static boolean begins(JsonNode kafka, JsonNode other) {
+    int common = Math.min(kafka.size(), other.size());
+    for (int i = 0; i < common; i++) {
+      if (!kafka.get(i).equals(other.get(i))) {
+        return false;
+      }
+    }
+    return common > 0;
+  }
+
+  private static String brief(JsonNode n) {
+    String text = n.isMissingNode() ? "nothing" : n.toString();
+    return text.length() > 300 ? text.substring(0, 300) + "..." : text;
+  }
+}
