@@ -10,9 +10,11 @@
 #include <kop/effect.h>
 #include <kop/engine.h>
 #include <kop/event.h>
+#include <kop/json.h>
 #include <kop/kafka_error.h>
 #include <kop/messages.h>
 #include <kop/record.h>
+#include <kop/reflect.h>
 #include <kop/version.h>
 #include <kop/wire.h>
 

@@ -144,7 +144,7 @@ typedef struct kopi_struct {
   uint16_t fields;
   uint16_t inits;
   uint16_t size;
-  uint16_t tags_offset; /* of unknown_tags; 0: it has none */
+  uint16_t tags_offset; /* of unknown_tags, when the message has tags */
   uint8_t field_count;
   uint8_t init_count;
 } kopi_struct;
@@ -159,6 +159,7 @@ typedef struct kopi_message {
   int8_t version_max;
   int8_t flexible_from; /* version_max + 1: never */
   uint8_t unstable;
+  uint8_t has_tags; /* 1: some version is flexible, so its structs have unknown_tags */
 } kopi_message;
 
 extern const kopi_op kopi_wire_ops[];

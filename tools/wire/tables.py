@@ -200,7 +200,8 @@ class Tables:
         self.version_layouts += [self.layout(message.structs[0], version) for version in range(low, high + 1)]
         flexible = high + 1 if message.flexible is None else max(message.flexible, low)
         return (f"{{{message.id}, {self.name(message.name)}, {self.struct_index[id(message.structs[0])]}, {first}, "
-                f"{len(message.structs)}, {low}, {high}, {flexible}, {int(message.unstable)}}}")
+                f"{len(message.structs)}, {low}, {high}, {flexible}, {int(message.unstable)}, "
+                f"{int(message.flexible is not None)}}}")
 
 
 def array(kind, name, rows, a_line=1):

@@ -77,6 +77,10 @@ KOP_STORE_DURABLE = 1
 KOP_STORE_COMPACTS_KEYS = 2
 KOP_STORE_FOREIGN_WRITERS = 4
 KOP_STORE_LENDS = 8
+KOP_FRAME_MORE = 0
+KOP_FRAME_BEGIN = 1
+KOP_FRAME_BYTES = 2
+KOP_FRAME_END = 3
 KOP_KAFKA_UNKNOWN_SERVER_ERROR = -1
 KOP_KAFKA_NONE = 0
 KOP_KAFKA_OFFSET_OUT_OF_RANGE = 1
@@ -242,14 +246,27 @@ KOP_CONTROL_SNAPSHOT_HEADER = 3
 KOP_CONTROL_SNAPSHOT_FOOTER = 4
 KOP_CONTROL_KRAFT_VERSION = 5
 KOP_CONTROL_KRAFT_VOTERS = 6
+KOP_KIND_BOOL = 0
+KOP_KIND_INT8 = 1
+KOP_KIND_INT16 = 2
+KOP_KIND_UINT16 = 3
+KOP_KIND_INT32 = 4
+KOP_KIND_INT64 = 5
+KOP_KIND_FLOAT64 = 6
+KOP_KIND_UUID = 7
+KOP_KIND_STRING = 8
+KOP_KIND_BYTES = 9
+KOP_KIND_RECORDS = 10
+KOP_KIND_STRUCT = 11
+KOP_FIELD_ARRAY = 1
+KOP_FIELD_IGNORABLE = 2
+KOP_FIELD_KEY = 4
+KOP_FIELD_DEFAULT_NULL = 8
+KOP_FIELD_POINTER = 16
 KOP_VERSION_MAJOR = 0
 KOP_VERSION_MINOR = 1
 KOP_VERSION_PATCH = 0
 KOP_VERSION_NUMBER = 1000
-KOP_FRAME_MORE = 0
-KOP_FRAME_BEGIN = 1
-KOP_FRAME_BYTES = 2
-KOP_FRAME_END = 3
 
 
 class kop_slice(c.Structure):
@@ -424,6 +441,46 @@ class kop_engine_stats(c.Structure):
     __slots__ = ()
 
 
+class kop_int8_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_int16_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_int32_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_int64_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_uuid_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_slice_array(c.Structure):
+    __slots__ = ()
+
+
+class kop_message_info(c.Structure):
+    __slots__ = ()
+
+
+class kop_cut(c.Structure):
+    __slots__ = ()
+
+
+class kop_request_header(c.Structure):
+    __slots__ = ()
+
+
+class kop_framer(c.Structure):
+    __slots__ = ()
+
+
 class kop_batch_head(c.Structure):
     __slots__ = ()
 
@@ -464,43 +521,11 @@ class kop_record_in(c.Structure):
     __slots__ = ()
 
 
-class kop_int8_array(c.Structure):
+class kop_struct_info(c.Structure):
     __slots__ = ()
 
 
-class kop_int16_array(c.Structure):
-    __slots__ = ()
-
-
-class kop_int32_array(c.Structure):
-    __slots__ = ()
-
-
-class kop_int64_array(c.Structure):
-    __slots__ = ()
-
-
-class kop_uuid_array(c.Structure):
-    __slots__ = ()
-
-
-class kop_slice_array(c.Structure):
-    __slots__ = ()
-
-
-class kop_message_info(c.Structure):
-    __slots__ = ()
-
-
-class kop_cut(c.Structure):
-    __slots__ = ()
-
-
-class kop_request_header(c.Structure):
-    __slots__ = ()
-
-
-class kop_framer(c.Structure):
+class kop_field_info(c.Structure):
     __slots__ = ()
 
 
@@ -812,6 +837,68 @@ kop_engine_stats._fields_ = [
     ('partitions', c.c_uint64),
     ('partitions_active', c.c_uint64),
 ]
+kop_int8_array._fields_ = [
+    ('ptr', c.POINTER(c.c_int8)),
+    ('len', c.c_int32),
+]
+kop_int16_array._fields_ = [
+    ('ptr', c.POINTER(c.c_int16)),
+    ('len', c.c_int32),
+]
+kop_int32_array._fields_ = [
+    ('ptr', c.POINTER(c.c_int32)),
+    ('len', c.c_int32),
+]
+kop_int64_array._fields_ = [
+    ('ptr', c.POINTER(c.c_int64)),
+    ('len', c.c_int32),
+]
+kop_uuid_array._fields_ = [
+    ('ptr', c.POINTER(kop_uuid)),
+    ('len', c.c_int32),
+]
+kop_slice_array._fields_ = [
+    ('ptr', c.POINTER(kop_slice)),
+    ('len', c.c_int32),
+]
+kop_message_info._fields_ = [
+    ('size', c.c_size_t),
+    ('name', c.c_char_p),
+    ('id', c.c_uint32),
+    ('struct_id', c.c_uint32),
+    ('struct_size', c.c_size_t),
+    ('api_key', c.c_int16),
+    ('version_min', c.c_int16),
+    ('version_max', c.c_int16),
+    ('flexible_from', c.c_int16),
+    ('unstable', c.c_uint8),
+    ('is_response', c.c_uint8),
+    ('reserved', c.c_uint8 * 6),
+]
+kop_cut._fields_ = [
+    ('at', c.c_size_t),
+    ('bytes', kop_slice),
+]
+kop_request_header._fields_ = [
+    ('size', c.c_size_t),
+    ('api_key', c.c_int16),
+    ('api_version', c.c_int16),
+    ('correlation_id', c.c_int32),
+    ('client_id', kop_slice),
+    ('unknown_tags', kop_slice),
+    ('body_offset', c.c_size_t),
+    ('message_id', c.c_uint32),
+    ('header_version', c.c_uint8),
+    ('known', c.c_uint8),
+    ('supported', c.c_uint8),
+    ('reserved', c.c_uint8),
+]
+kop_framer._fields_ = [
+    ('max_frame', c.c_uint32),
+    ('have', c.c_uint32),
+    ('length', c.c_uint32),
+    ('received', c.c_uint32),
+]
 kop_batch_head._fields_ = [
     ('base_offset', c.c_int64),
     ('base_timestamp', c.c_int64),
@@ -918,69 +1005,30 @@ kop_record_in._fields_ = [
     ('header_count', c.c_int32),
     ('reserved', c.c_int32),
 ]
-kop_int8_array._fields_ = [
-    ('ptr', c.POINTER(c.c_int8)),
-    ('len', c.c_int32),
-]
-kop_int16_array._fields_ = [
-    ('ptr', c.POINTER(c.c_int16)),
-    ('len', c.c_int32),
-]
-kop_int32_array._fields_ = [
-    ('ptr', c.POINTER(c.c_int32)),
-    ('len', c.c_int32),
-]
-kop_int64_array._fields_ = [
-    ('ptr', c.POINTER(c.c_int64)),
-    ('len', c.c_int32),
-]
-kop_uuid_array._fields_ = [
-    ('ptr', c.POINTER(kop_uuid)),
-    ('len', c.c_int32),
-]
-kop_slice_array._fields_ = [
-    ('ptr', c.POINTER(kop_slice)),
-    ('len', c.c_int32),
-]
-kop_message_info._fields_ = [
+kop_struct_info._fields_ = [
     ('size', c.c_size_t),
     ('name', c.c_char_p),
-    ('id', c.c_uint32),
-    ('struct_id', c.c_uint32),
     ('struct_size', c.c_size_t),
-    ('api_key', c.c_int16),
+    ('struct_id', c.c_uint32),
+    ('message_id', c.c_uint32),
+    ('field_count', c.c_uint32),
+    ('has_tags', c.c_uint32),
+]
+kop_field_info._fields_ = [
+    ('size', c.c_size_t),
+    ('name', c.c_char_p),
+    ('offset', c.c_size_t),
+    ('default_number', c.c_int64),
+    ('kind', c.c_uint32),
+    ('flags', c.c_uint32),
+    ('struct_id', c.c_uint32),
+    ('tag', c.c_int32),
     ('version_min', c.c_int16),
     ('version_max', c.c_int16),
-    ('flexible_from', c.c_int16),
-    ('unstable', c.c_uint8),
-    ('is_response', c.c_uint8),
-    ('reserved', c.c_uint8 * 6),
+    ('null_min', c.c_int16),
+    ('null_max', c.c_int16),
 ]
-kop_cut._fields_ = [
-    ('at', c.c_size_t),
-    ('bytes', kop_slice),
-]
-kop_request_header._fields_ = [
-    ('size', c.c_size_t),
-    ('api_key', c.c_int16),
-    ('api_version', c.c_int16),
-    ('correlation_id', c.c_int32),
-    ('client_id', kop_slice),
-    ('unknown_tags', kop_slice),
-    ('body_offset', c.c_size_t),
-    ('message_id', c.c_uint32),
-    ('header_version', c.c_uint8),
-    ('known', c.c_uint8),
-    ('supported', c.c_uint8),
-    ('reserved', c.c_uint8),
-]
-kop_framer._fields_ = [
-    ('max_frame', c.c_uint32),
-    ('have', c.c_uint32),
-    ('length', c.c_uint32),
-    ('received', c.c_uint32),
-]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1006,36 +1054,6 @@ FUNCTIONS = {
     'kop_engine_is_idle': (c.c_int32, [c.c_void_p]),
     'kop_engine_stats_get': (c.c_int32, [c.c_void_p, c.POINTER(kop_engine_stats), c.c_size_t]),
     'kop_engine_error_text': (c.c_char_p, [c.c_void_p]),
-    'kop_kafka_error_name': (c.c_char_p, [c.c_int16]),
-    'kop_kafka_error_find': (c.c_int32, [c.c_char_p, c.POINTER(c.c_int16)]),
-    'kop_kafka_error_retriable': (c.c_uint8, [c.c_int16]),
-    'kop_batch_next': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t), c.POINTER(c.c_int32)]),
-    'kop_batch_head_decode': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_batch_head)]),
-    'kop_batch_head_encode': (None, [c.POINTER(kop_batch_head), c.c_void_p]),
-    'kop_batch_check_crc': (c.c_int32, [c.c_void_p, c.c_size_t]),
-    'kop_batch_set_position': (None, [c.c_void_p, c.c_int64, c.c_int32]),
-    'kop_batch_head_patch': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_head)]),
-    'kop_batch_empty': (c.c_int32, [c.c_int64, c.c_int64, c.c_int32, c.c_void_p]),
-    'kop_record_ctx_config_init': (None, [c.POINTER(kop_record_ctx_config), c.c_size_t]),
-    'kop_record_ctx_new': (c.c_int32, [c.POINTER(kop_record_ctx_config), c.POINTER(c.c_void_p)]),
-    'kop_record_ctx_free': (None, [c.c_void_p]),
-    'kop_batch_rules_init': (None, [c.POINTER(kop_batch_rules), c.c_size_t]),
-    'kop_batch_validate': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.POINTER(kop_batch_info), c.c_size_t]),
-    'kop_batch_accept': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_rules), c.POINTER(kop_batch_info)]),
-    'kop_record_bytes_free': (None, [c.c_void_p, c.c_void_p]),
-    'kop_batch_rebuild': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.c_int32, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
-    'kop_batch_down_convert': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.c_int32, c.c_int64, c.c_size_t, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
-    'kop_record_begin': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t]),
-    'kop_record_next': (c.c_int32, [c.c_void_p, c.POINTER(kop_record)]),
-    'kop_record_header_next': (c.c_int32, [c.POINTER(kop_slice), c.POINTER(kop_record_header)]),
-    'kop_control_decode': (c.c_int32, [c.POINTER(kop_record), c.POINTER(kop_control)]),
-    'kop_batch_builder_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
-    'kop_batch_builder_free': (None, [c.c_void_p]),
-    'kop_batch_options_init': (None, [c.POINTER(kop_batch_options), c.c_size_t]),
-    'kop_batch_builder_begin': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_options)]),
-    'kop_batch_builder_append': (c.c_int32, [c.c_void_p, c.POINTER(kop_record_in)]),
-    'kop_batch_builder_size': (c.c_size_t, [c.c_void_p]),
-    'kop_batch_builder_finish': (c.c_int32, [c.c_void_p, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
     'kop_arena_new': (c.c_int32, [c.POINTER(kop_alloc), c.c_size_t, c.POINTER(c.c_void_p)]),
     'kop_arena_reset': (None, [c.c_void_p]),
     'kop_arena_free': (None, [c.c_void_p]),
@@ -1058,6 +1076,53 @@ FUNCTIONS = {
     'kop_response_header_decode': (c.c_int32, [c.c_int16, c.c_int16, c.c_void_p, c.c_size_t, c.POINTER(c.c_int32), c.POINTER(c.c_size_t)]),
     'kop_framer_init': (None, [c.POINTER(kop_framer), c.c_uint32]),
     'kop_framer_next': (c.c_int32, [c.POINTER(kop_framer), c.POINTER(kop_slice), c.POINTER(kop_slice), c.POINTER(c.c_uint32)]),
+    'kop_json_write': (c.c_int32, [c.c_uint32, c.c_int16, c.c_void_p, c.c_size_t, c.c_size_t, c.POINTER(kop_alloc), c.POINTER(c.c_char_p), c.POINTER(c.c_size_t)]),
+    'kop_json_free': (None, [c.POINTER(kop_alloc), c.c_char_p]),
+    'kop_json_read': (c.c_int32, [c.c_uint32, c.c_int16, c.c_void_p, c.c_char_p, c.c_size_t, c.c_void_p, c.c_size_t, c.c_char_p, c.c_size_t]),
+    'kop_kafka_error_name': (c.c_char_p, [c.c_int16]),
+    'kop_kafka_error_find': (c.c_int32, [c.c_char_p, c.POINTER(c.c_int16)]),
+    'kop_kafka_error_retriable': (c.c_uint8, [c.c_int16]),
+    'kop_batch_next': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t), c.POINTER(c.c_int32)]),
+    'kop_batch_head_decode': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_batch_head)]),
+    'kop_batch_head_encode': (None, [c.POINTER(kop_batch_head), c.c_void_p]),
+    'kop_batch_check_crc': (c.c_int32, [c.c_void_p, c.c_size_t]),
+    'kop_batch_set_position': (None, [c.c_void_p, c.c_int64, c.c_int32]),
+    'kop_batch_head_patch': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_head)]),
+    'kop_batch_empty': (c.c_int32, [c.c_int64, c.c_int64, c.c_int32, c.c_void_p]),
+    'kop_record_ctx_config_init': (None, [c.POINTER(kop_record_ctx_config), c.c_size_t]),
+    'kop_record_ctx_new': (c.c_int32, [c.POINTER(kop_record_ctx_config), c.POINTER(c.c_void_p)]),
+    'kop_record_ctx_free': (None, [c.c_void_p]),
+    'kop_batch_rules_init': (None, [c.POINTER(kop_batch_rules), c.c_size_t]),
+    'kop_batch_validate': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.POINTER(kop_batch_info), c.c_size_t]),
+    'kop_batch_accept': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_info)]),
+    'kop_record_bytes_free': (None, [c.c_void_p, c.c_void_p]),
+    'kop_batch_rebuild': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.c_int32, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_batch_down_convert': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.c_int32, c.c_int64, c.c_size_t, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_record_begin': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t]),
+    'kop_record_next': (c.c_int32, [c.c_void_p, c.POINTER(kop_record)]),
+    'kop_record_header_next': (c.c_int32, [c.POINTER(kop_slice), c.POINTER(kop_record_header)]),
+    'kop_control_decode': (c.c_int32, [c.POINTER(kop_record), c.POINTER(kop_control)]),
+    'kop_batch_builder_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
+    'kop_batch_builder_free': (None, [c.c_void_p]),
+    'kop_batch_options_init': (None, [c.POINTER(kop_batch_options), c.c_size_t]),
+    'kop_batch_builder_begin': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_options)]),
+    'kop_batch_builder_append': (c.c_int32, [c.c_void_p, c.POINTER(kop_record_in)]),
+    'kop_batch_builder_size': (c.c_size_t, [c.c_void_p]),
+    'kop_batch_builder_finish': (c.c_int32, [c.c_void_p, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_struct_describe': (c.c_int32, [c.c_uint32, c.POINTER(kop_struct_info), c.c_size_t]),
+    'kop_field_describe': (c.c_int32, [c.c_uint32, c.c_uint32, c.POINTER(kop_field_info), c.c_size_t]),
+    'kop_field_find': (c.c_int32, [c.c_uint32, c.c_char_p, c.POINTER(c.c_uint32)]),
+    'kop_field_len': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.POINTER(c.c_int32)]),
+    'kop_field_set_len': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_void_p, c.c_int32]),
+    'kop_field_get_int': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.POINTER(c.c_int64)]),
+    'kop_field_set_int': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.c_int64]),
+    'kop_field_get_float': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.POINTER(c.c_double)]),
+    'kop_field_set_float': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.c_double]),
+    'kop_field_get_slice': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.POINTER(kop_slice)]),
+    'kop_field_set_slice': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, kop_slice]),
+    'kop_field_get_struct': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.POINTER(c.c_void_p)]),
+    'kop_struct_get_tags': (c.c_int32, [c.c_uint32, c.c_void_p, c.POINTER(kop_slice)]),
+    'kop_struct_set_tags': (c.c_int32, [c.c_uint32, c.c_void_p, kop_slice]),
 }
 
 
