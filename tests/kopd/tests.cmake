@@ -1,0 +1,15 @@
+# kopd from outside: one ctest per script. The client of the kill loop is librdkafka from C.
+if(TARGET kopd)
+  pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+  add_executable(kopd_load ${PROJECT_SOURCE_DIR}/tests/kopd/load.c)
+  target_compile_definitions(kopd_load PRIVATE _GNU_SOURCE)
+  target_link_libraries(kopd_load PRIVATE kop_flags PkgConfig::RDKAFKA)
+  file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/kopd/test_*.py)
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    string(REPLACE test_ kopd_ name ${name})
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script} -v)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300
+      ENVIRONMENT "KOPD=$<TARGET_FILE:kopd>;KOPD_LOAD=$<TARGET_FILE:kopd_load>;PYTHONDONTWRITEBYTECODE=1")
+  endforeach()
+endif()
