@@ -75,7 +75,9 @@ static uint32_t connections_per_node(const kopd_options *o) {
                                                             : limit.rlim_cur / 2;
   uint64_t each = room / o->nodes;
   if (each >= o->max_connections) return o->max_connections;
-  kopd_log(KOP_LOG_WARN, 0,
+  /* Worth a warning only to those who asked for more. */
+  int asked = kopd_settings_get(&o->settings, "max.connections") != NULL;
+  kopd_log(asked ? KOP_LOG_WARN : KOP_LOG_DEBUG, 0,
            "at most %llu connections to a node instead of %u: the process may open %llu files "
            "(ulimit -n)",
            (unsigned long long)each, o->max_connections, (unsigned long long)limit.rlim_cur);
