@@ -236,6 +236,8 @@ int kopd_server_run(const kopd_options *options) {
   if (s == NULL) return 1;
   s->options = options;
   signal(SIGPIPE, SIG_IGN);
+  /* A heap for each node's thread and few for the rest: small when idle, without a queue for the allocator under load. */
+  mallopt(M_ARENA_MAX, options->nodes < 8 ? (int)options->nodes + 2 : 10);
   s->max_connections = connections_per_node(options);
   s->cluster = kopd_cluster_new(&options->listeners, options->first_node_id, options->nodes);
   if (s->cluster == NULL || open_store(s) != 0) goto out;

@@ -12,6 +12,6 @@ if(TARGET kopd)
     string(REPLACE test_ kopd_ name ${name})
     add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script} -v)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300
-      ENVIRONMENT "KOPD=$<TARGET_FILE:kopd>;KOPD_LOAD=$<TARGET_FILE:kopd_load>;KOPD_CONFIG_TABLE=$<TARGET_FILE:config_table>;PYTHONDONTWRITEBYTECODE=1")
+      ENVIRONMENT "KOPD=$<TARGET_FILE:kopd>;KOPD_LOAD=$<TARGET_FILE:kopd_load>;KOPD_CONFIG_TABLE=$<TARGET_FILE:config_table>;KOPD_SANITIZE=${KOP_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
   endforeach()
 endif()
