@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 
-.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan fuzz docs abi abi-update package \
+.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire fuzz docs abi abi-update package \
   generate format clean
 
 all: deps configure ## build build/libkop.so, build/libkop.a and the examples
@@ -39,6 +39,11 @@ test-ubsan: ## `make test` under UndefinedBehaviorSanitizer, in build-ubsan/
 
 test-tsan: ## `make test` under ThreadSanitizer, in build-tsan/
 	@$(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS="-DKOP_SANITIZE=thread $(CMAKE_FLAGS)"
+
+test-wire: ## compare the codec with Kafka's own classes (Java; jars from Maven Central)
+	@tools/install-deps.sh java
+	@$(MAKE) --no-print-directory all
+	@tests/wire/run.sh $(BUILD)
 
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \

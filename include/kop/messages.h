@@ -7183,7 +7183,7 @@ typedef struct kop_consumer_group_member_metadata_value {
   kop_slice subscribed_topic_regex; /**< Every version, can be null. */
   int32_t rebalance_timeout_ms; /**< Every version, -1 by default. */
   kop_slice server_assignor; /**< Every version, can be null. */
-  kop_consumer_group_member_metadata_value_classic_member_metadata *classic_member_metadata; /**< Every version, tag 0, can be null, null by default. */
+  kop_consumer_group_member_metadata_value_classic_member_metadata *classic_member_metadata; /**< Every version, tag 0, can be null. */
   kop_slice unknown_tags; /**< Tagged fields that this library does not know. */
 } kop_consumer_group_member_metadata_value;
 
@@ -7234,7 +7234,7 @@ typedef struct kop_consumer_group_current_member_assignment_key {
 typedef struct kop_consumer_group_current_member_assignment_value_topic_partitions {
   kop_uuid topic_id; /**< Every version. */
   kop_int32_array partitions; /**< Every version. */
-  kop_int32_array assignment_epochs; /**< Every version, tag 0, can be null, null by default. */
+  kop_int32_array assignment_epochs; /**< Every version, tag 0, can be null. */
   kop_slice unknown_tags; /**< Tagged fields that this library does not know. */
 } kop_consumer_group_current_member_assignment_value_topic_partitions;
 
@@ -7423,7 +7423,7 @@ typedef struct kop_streams_group_metadata_value {
   int32_t epoch; /**< Every version. */
   int64_t metadata_hash; /**< Every version. */
   int32_t validated_topology_epoch; /**< Every version, tag 0, -1 by default. */
-  kop_streams_group_metadata_value_last_assignment_config_array last_assignment_configs; /**< Every version, tag 1, can be null, null by default. */
+  kop_streams_group_metadata_value_last_assignment_config_array last_assignment_configs; /**< Every version, tag 1, can be null. */
   int32_t stored_description_topology_epoch; /**< Every version, tag 2, -1 by default. */
   int32_t failed_description_topology_epoch; /**< Every version, tag 3, -1 by default. */
   kop_slice unknown_tags; /**< Tagged fields that this library does not know. */
@@ -7518,7 +7518,7 @@ typedef struct kop_streams_group_current_member_assignment_key {
 typedef struct kop_streams_group_current_member_assignment_value_task_ids {
   kop_slice subtopology_id; /**< Every version. */
   kop_int32_array partitions; /**< Every version. */
-  kop_int32_array assignment_epochs; /**< Every version, tag 0, can be null, null by default. */
+  kop_int32_array assignment_epochs; /**< Every version, tag 0, can be null. */
   kop_slice unknown_tags; /**< Tagged fields that this library does not know. */
 } kop_streams_group_current_member_assignment_value_task_ids;
 

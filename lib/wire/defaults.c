@@ -5,6 +5,9 @@
 
 const uint8_t kopi_wire_empty[1] = {0};
 
+/* What a nullable struct points to when its default is not null; a table's generator sees that zeros are its defaults. */
+static const int64_t zero_struct[16];
+
 static void set_const(uint8_t *to, uint8_t width, int64_t value) {
   switch (width) {
   case 1:
@@ -31,8 +34,11 @@ void kopi_defaults_set(const kopi_op *op, size_t count, uint8_t *base) {
     case KOPI_SET_EMPTY:
       memcpy(to, &(kop_slice){.ptr = kopi_wire_empty}, sizeof(kop_slice));
       break;
-    default: /* KOPI_SET_NULL_ARRAY */
+    case KOPI_SET_NULL_ARRAY:
       memcpy(to, &(kopi_array){.len = -1}, sizeof(kopi_array));
+      break;
+    default: /* KOPI_SET_ZERO_STRUCT */
+      memcpy(to, &(const void *){zero_struct}, sizeof(const void *));
     }
   }
 }
@@ -61,6 +67,11 @@ static uint8_t holds(const kopi_op *op, const uint8_t *at) {
   case KOPI_IS_NULL_ARRAY:
     memcpy(&array, at, sizeof array);
     return op->kind == KOPI_IS_NULL_ARRAY ? array.len < 0 : array.len == 0;
+  case KOPI_IS_STRUCT: {
+    const uint8_t *ptr;
+    memcpy(&ptr, at, sizeof ptr);
+    return ptr != NULL && kopi_defaults_hold(&kopi_wire_defaults[op->arg], op->extra, ptr);
+  }
   case KOPI_IS_EMPTY:
     memcpy(&slice, at, sizeof slice);
     return slice.len == 0 && slice.ptr != NULL;

@@ -108,9 +108,13 @@ uint8_t kopi_field_at_default(const kopi_field *f, const uint8_t *base) {
     memcpy(&array, at, sizeof array);
     return null_by_default ? array.len < 0 : array.len == 0;
   }
-  if (f->flags & KOPI_FIELD_POINTER || kopi_kind_is_slice(f->kind)) {
-    kop_slice slice = {NULL, 0};
-    memcpy(&slice, at, kopi_kind_is_slice(f->kind) ? sizeof slice : sizeof slice.ptr);
+  if (f->flags & KOPI_FIELD_POINTER) {
+    memcpy(&at, at, sizeof at);
+    if (null_by_default || at == NULL) return null_by_default && at == NULL;
+  }
+  if (kopi_kind_is_slice(f->kind)) {
+    kop_slice slice;
+    memcpy(&slice, at, sizeof slice);
     return null_by_default ? slice.ptr == NULL : slice.ptr != NULL && slice.len == 0;
   }
   if (f->kind == KOPI_KIND_STRUCT) {

@@ -59,15 +59,17 @@ enum {
 
 /* Ops of defaults: SET in `inits`, which begin with zeroed memory, IS in `absents` and in a tag's checks. */
 enum {
-  KOPI_SET_CONST,      /* flags: width, arg: index of the value */
-  KOPI_SET_EMPTY,      /* slice: empty, not null */
-  KOPI_SET_NULL_ARRAY, /* array: len -1 */
-  KOPI_IS_CONST,       /* flags: width, arg: index of the value */
+  KOPI_SET_CONST,       /* flags: width, arg: index of the value */
+  KOPI_SET_EMPTY,       /* slice: empty, not null */
+  KOPI_SET_NULL_ARRAY,  /* array: len -1 */
+  KOPI_SET_ZERO_STRUCT, /* pointer: to a struct of zeros that nobody may write to */
+  KOPI_IS_CONST,        /* flags: width, arg: index of the value */
   KOPI_IS_ZERO_UUID,
   KOPI_IS_EMPTY,      /* slice: empty, not null */
   KOPI_IS_NULL,       /* slice or pointer: null */
   KOPI_IS_NO_ELEMENT, /* array: empty, not null */
   KOPI_IS_NULL_ARRAY,
+  KOPI_IS_STRUCT, /* pointer: not null, and behind it `extra` checks from `arg` on hold */
   KOPI_IS_NO_TAGS /* slice of unknown tags: nothing there */
 };
 

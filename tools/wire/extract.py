@@ -129,9 +129,9 @@ def format_field(field, within, depth, out):
         words.append("null " + format_range(nullable, versions))
     if "tag" in field:
         words.append(f"tag {int(field['tag'])}")
-    if "default" in field:
+    if field.get("default") is not None:  # a bare null is Kafka's word for "none given"
         value = field["default"]
-        words.append("= " + ("null" if value is None else str(value).lower() if isinstance(value, bool) else
+        words.append("= " + (str(value).lower() if isinstance(value, bool) else
                              str(value) if value != "" else '""'))
     if field.get("ignorable"):
         words.append("ignorable")

@@ -133,8 +133,6 @@ def parse_fields(reader, message, struct, pending):
             reader.fail("the default is null but the field never is")
         if nullable and not (array or kind in ("struct", "string", "bytes", "records")):
             reader.fail(f"{kind} cannot be null")
-        if kind == "struct" and not array and nullable and default is not None:
-            reader.fail("a struct that can be null needs the default null")
         if tag is not None and not message.is_flexible(versions[0]):
             reader.fail("a tagged field needs flexible versions")
         field = Field(match["name"], kind, array, versions, nullable, tag, default, match["flags"].split(), None)

@@ -49,7 +49,12 @@ class Tables:
         """Rows that give a zeroed member its default; `path` leads to it from `struct`."""
         where = f"offsetof({names.struct_name(struct)}, {path})"
         if field.is_struct() and not field.array:
-            return [] if field.nullable else self.set_defaults(struct, field.struct, path + ".")
+            if not field.nullable:
+                return self.set_defaults(struct, field.struct, path + ".")
+            if field.default is None:
+                return []
+            assert not self.set_defaults(field.struct, field.struct, ""), f"{field.name}: its default is not all zero"
+            return [f"{{KOPI_SET_ZERO_STRUCT, 0, {where}, 0, 0}}"]
         if field.array:
             return [f"{{KOPI_SET_NULL_ARRAY, 0, {where}, 0, 0}}"] if field.default is None else []
         if field.kind in ("string", "bytes", "records"):
@@ -71,6 +76,10 @@ class Tables:
                 tags = f"offsetof({names.struct_name(struct)}, {path}.unknown_tags)"
                 rows.append(f"{{KOPI_IS_NO_TAGS, 0, {tags}, 0, 0}}")
             return rows
+        if field.is_struct() and not field.array and field.default is not None:
+            rows = [row for f in field.struct.fields for row in self.check_default(field.struct, f, names.member(f))]
+            rows.append(f"{{KOPI_IS_NO_TAGS, 0, offsetof({names.struct_name(field.struct)}, unknown_tags), 0, 0}}")
+            return [f"{{KOPI_IS_STRUCT, 0, {where}, {self.defaults.add(rows)}, {len(rows)}}}"]
         if field.array:
             kind = "NULL_ARRAY" if field.default is None else "NO_ELEMENT"
         elif field.kind in ("string", "bytes", "records", "struct"):

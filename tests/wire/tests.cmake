@@ -1,0 +1,3 @@
+# The libkop side of the comparison with Kafka's classes; tests/wire/run.sh runs both sides (it needs Java).
+add_executable(wire_oracle ${PROJECT_SOURCE_DIR}/tests/wire/oracle.c)
+target_link_libraries(wire_oracle PRIVATE kop_flags kop_static PkgConfig::KOP_DEPS)
