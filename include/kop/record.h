@@ -226,7 +226,8 @@ typedef struct kop_batch_rules {
 
 /** One record that was refused (Produce response version 8 and later lists them). */
 typedef struct kop_record_error {
-  int32_t index;       /**< Its index in the payload, from 0. */
+  int32_t
+      index; /**< Its index in its batch, from 0; a message that is not compressed is a batch. */
   int32_t reserved;    /**< Zero. */
   const char *message; /**< English, ends with NUL. */
 } kop_record_error;

@@ -11,7 +11,7 @@ typedef struct kopi_check {
   kop_batch_info *info;
   int64_t max_timestamp; /* largest so far */
   int64_t offset_of_max; /* the first record with it, counted from 0 */
-  int32_t index;         /* of the record that is looked at */
+  int32_t index;         /* of the record that is looked at, in its batch */
   int32_t errors;        /* bad records found, listed or not */
   int32_t bad_timestamps;
 } kopi_check;

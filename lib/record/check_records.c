@@ -7,7 +7,7 @@
  */
 #include "record/batch.h"
 #include "record/check.h"
-#include "record/kafka_code.h"
+#include <kop/kafka_error.h>
 #include "record/layout.h"
 #include "record/record2.h"
 
@@ -170,7 +170,7 @@ kop_status kopi_check_records(kopi_check *c, const uint8_t *batch, size_t size,
   c->info->count = head->count;
   status = kopi_source_at_end(s);
   if (status == KOP_ERR_MALFORMED) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "bytes follow the last record of the batch");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "bytes follow the last record of the batch");
   }
   if (status != KOP_OK) return kopi_refuse_status(c, status);
   return kopi_refuse_noted(c);

@@ -112,13 +112,20 @@ static kop_status next_message(kop_record_ctx *ctx, kop_record *out) {
     from_message(&it->message, out);
     return KOP_OK;
   }
-  kopi_message m;
-  kop_status status = kopi_wrapped_message(&ctx->source, &it->message, &m);
+  const uint8_t *bytes;
+  size_t size;
+  kop_status status = kopi_wrapped_next(&ctx->source, &bytes, &size);
   if (status != KOP_OK) return status;
+  kopi_message m;
+  status = kopi_message_parse(bytes, size, &m);
+  if (status != KOP_OK) return KOP_ERR_MALFORMED;
   if ((m.attributes & KOP_BATCH_CODEC_MASK) != 0) return KOP_ERR_MALFORMED; /* one level only */
   m.offset = kopi_wrap_add(m.offset, it->inner_base);
   from_message(&m, out);
-  if (m.magic == 1) out->timestamp_type = kopi_message_timestamp_type(&it->message);
+  if (m.magic == 1) {
+    out->timestamp_type = kopi_message_timestamp_type(&it->message);
+    if (out->timestamp_type == KOP_TIMESTAMP_LOG_APPEND) out->timestamp = it->message.timestamp;
+  }
   return KOP_OK;
 }
 

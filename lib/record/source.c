@@ -44,7 +44,6 @@ kop_status kopi_source_stream(kopi_source *s, kopi_decoder *decoder) {
 
 kop_status kopi_source_fill(kopi_source *s, size_t want) {
   if (s->decoder == NULL || kopi_source_left(s) >= want) return KOP_OK;
-  if (want > s->max_cap) return KOP_ERR_LIMIT;
   size_t left = kopi_source_left(s);
   if (left != 0) memmove(s->data, s->p, left);
   s->p = s->data;
@@ -52,8 +51,10 @@ kop_status kopi_source_fill(kopi_source *s, size_t want) {
   while (kopi_source_left(s) < want) {
     size_t used = (size_t)(s->end - s->data);
     if (used == s->cap) {
+      if (s->cap == s->max_cap) return KOP_ERR_LIMIT;
       /* By doubling: a length that nothing follows gets no memory. */
-      kop_status status = grow(s, want < s->cap * 2 ? want : s->cap * 2);
+      size_t cap = want < s->cap * 2 ? want : s->cap * 2;
+      kop_status status = grow(s, cap < s->max_cap ? cap : s->max_cap);
       if (status != KOP_OK) return status;
     }
     size_t n;

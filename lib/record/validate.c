@@ -22,7 +22,7 @@
 #include "base/sized.h"
 #include "record/batch.h"
 #include "record/check.h"
-#include "record/kafka_code.h"
+#include <kop/kafka_error.h>
 #include "record/layout.h"
 
 enum {
@@ -67,6 +67,8 @@ kop_status kopi_rules_load(kop_batch_rules *own, const kop_batch_rules *given) {
 kop_status kopi_refuse(kopi_check *c, int16_t error, const char *message) {
   c->info->error = error;
   c->info->message = message;
+  c->info->record_errors = NULL;
+  c->info->record_errors_len = 0;
   return KOP_ERR_STATE;
 }
 
@@ -76,16 +78,15 @@ kop_status kopi_refuse_status(kopi_check *c, kop_status status) {
   case KOP_ERR_NOMEM:
     return status;
   case KOP_ERR_LIMIT:
-    return kopi_refuse(c, KOPI_KAFKA_MESSAGE_TOO_LARGE,
-                       "the batch expands to more than is allowed");
+    return kopi_refuse(c, KOP_KAFKA_MESSAGE_TOO_LARGE, "the batch expands to more than is allowed");
   case KOP_ERR_UNSUPPORTED:
-    return kopi_refuse(c, KOPI_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "unknown compression codec");
+    return kopi_refuse(c, KOP_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "unknown compression codec");
   case KOP_ERR_CHECKSUM:
-    return kopi_refuse(c, KOPI_KAFKA_CORRUPT_MESSAGE, "a message does not match its checksum");
+    return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE, "a message does not match its checksum");
   case KOP_ERR_CODEC:
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "the batch cannot be decompressed");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "the batch cannot be decompressed");
   default:
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "a record is malformed");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "a record is malformed");
   }
 }
 
@@ -102,7 +103,7 @@ static kop_status grow_errors(kop_record_ctx *ctx, size_t max) {
 kop_status kopi_refuse_record(kopi_check *c, int16_t error, const char *message) {
   kop_batch_info *info = c->info;
   c->errors++;
-  if (error == KOPI_KAFKA_INVALID_TIMESTAMP) c->bad_timestamps++;
+  if (error == KOP_KAFKA_INVALID_TIMESTAMP) c->bad_timestamps++;
   if (info->record_errors_len >= c->rules->max_record_errors) return KOP_OK;
   if ((size_t)info->record_errors_len == c->ctx->errors_cap) {
     kop_status status = grow_errors(c->ctx, (size_t)c->rules->max_record_errors);
@@ -116,25 +117,25 @@ kop_status kopi_refuse_record(kopi_check *c, int16_t error, const char *message)
 
 kop_status kopi_refuse_noted(kopi_check *c) {
   if (c->errors == 0) return KOP_OK;
-  if (c->bad_timestamps != 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_TIMESTAMP, "records were refused for their timestamp");
-  }
-  return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD,
-                     "records were refused; record_errors lists them");
+  kop_batch_info *info = c->info;
+  info->error = c->bad_timestamps != 0 ? KOP_KAFKA_INVALID_TIMESTAMP : KOP_KAFKA_INVALID_RECORD;
+  info->message = c->bad_timestamps != 0 ? "records were refused for their timestamp"
+                                         : "records were refused; record_errors lists them";
+  return KOP_ERR_STATE;
 }
 
 kop_status kopi_check_record(kopi_check *c, int has_key, int64_t timestamp, int appended) {
   if (c->rules->key_required && !has_key) {
-    return kopi_refuse_record(c, KOPI_KAFKA_INVALID_RECORD,
+    return kopi_refuse_record(c, KOP_KAFKA_INVALID_RECORD,
                               "a compacted topic needs a key in each record");
   }
   if (c->rules->timestamp_type == KOP_TIMESTAMP_CREATE && timestamp != -1) {
     if (!kopi_timestamp_out_of_range(c->rules, timestamp)) return KOP_OK;
-    return kopi_refuse_record(c, KOPI_KAFKA_INVALID_TIMESTAMP,
+    return kopi_refuse_record(c, KOP_KAFKA_INVALID_TIMESTAMP,
                               "the timestamp is out of the topic's range");
   }
   if (!appended) return KOP_OK;
-  return kopi_refuse_record(c, KOPI_KAFKA_INVALID_TIMESTAMP,
+  return kopi_refuse_record(c, KOP_KAFKA_INVALID_TIMESTAMP,
                             "a producer must not set LogAppendTime");
 }
 
@@ -144,27 +145,27 @@ static kop_status check_version(kopi_check *c, const uint8_t *bytes, size_t len)
   int32_t magic;
   kop_status status = kopi_entry_next(bytes, len, &size, &magic);
   if (status == KOP_ERR_MALFORMED) {
-    return kopi_refuse(c, KOPI_KAFKA_CORRUPT_MESSAGE,
+    return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE,
                        "the first entry has an impossible size or magic");
   }
   if (status != KOP_OK) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "no whole batch in the request");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "no whole batch in the request");
   }
   if (c->rules->produce_version < FIRST_WITH_BATCHES) return KOP_OK;
   if (magic != 2) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD,
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD,
                        "from version 3 on, Produce carries batches with magic 2");
   }
   int32_t codec = bytes[KOPI_AT_ATTRIBUTES + 1] & KOP_BATCH_CODEC_MASK;
   if (codec == KOP_CODEC_ZSTD && c->rules->produce_version < FIRST_WITH_ZSTD) {
-    return kopi_refuse(c, KOPI_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7");
+    return kopi_refuse(c, KOP_KAFKA_UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7");
   }
   status = kopi_entry_next(bytes + size, len - size, &size, &magic);
   if (status == KOP_ERR_MALFORMED) {
-    return kopi_refuse(c, KOPI_KAFKA_CORRUPT_MESSAGE, "what follows the batch is no batch");
+    return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE, "what follows the batch is no batch");
   }
   if (status == KOP_OK) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD,
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD,
                        "Produce carries exactly one batch per partition");
   }
   return KOP_OK;
@@ -178,15 +179,15 @@ static int32_t entry_codec(const uint8_t *entry, int32_t magic) {
 /* Step 2 for one entry. */
 static kop_status check_entry(kopi_check *c, const uint8_t *entry, size_t size, int32_t magic) {
   if (magic == 2 && !c->rules->control_allowed && kopi_load_be64(entry + KOPI_AT_OFFSET) != 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "a produced batch has base offset 0");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "a produced batch has base offset 0");
   }
   if (size > (size_t)c->rules->max_message_bytes) {
-    return kopi_refuse(c, KOPI_KAFKA_MESSAGE_TOO_LARGE,
+    return kopi_refuse(c, KOP_KAFKA_MESSAGE_TOO_LARGE,
                        "the batch is larger than max.message.bytes");
   }
   kop_status status = kop_batch_check_crc(entry, size);
   if (status != KOP_OK) {
-    return kopi_refuse(c, KOPI_KAFKA_CORRUPT_MESSAGE, "the batch does not match its checksum");
+    return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE, "the batch does not match its checksum");
   }
   if (entry_codec(entry, magic) > KOP_CODEC_ZSTD) return kopi_refuse_status(c, KOP_ERR_UNSUPPORTED);
   return KOP_OK;
@@ -202,7 +203,7 @@ static kop_status check_entries(kopi_check *c, const uint8_t *bytes, size_t len)
     int32_t magic;
     kop_status status = kopi_entry_next(bytes + at, len - at, &size, &magic);
     if (status == KOP_ERR_MALFORMED) {
-      return kopi_refuse(c, KOPI_KAFKA_CORRUPT_MESSAGE, "an entry has an impossible size or magic");
+      return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE, "an entry has an impossible size or magic");
     }
     if (status != KOP_OK) break;
     status = check_entry(c, bytes + at, size, magic);
@@ -214,7 +215,7 @@ static kop_status check_entries(kopi_check *c, const uint8_t *bytes, size_t len)
   }
   info->payload_len = at;
   if (entries > 1 && (info->magic == 2 || info->codec != KOP_CODEC_NONE)) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "a compressed set consists of one entry");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "a compressed set consists of one entry");
   }
   return KOP_OK;
 }
@@ -223,20 +224,19 @@ static kop_status check_entries(kopi_check *c, const uint8_t *bytes, size_t len)
 static kop_status check_head(kopi_check *c, const kop_batch_head *head) {
   if (c->rules->control_allowed) return KOP_OK;
   if (head->last_offset_delta < 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "the batch has no offset range");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "the batch has no offset range");
   }
   if (head->count <= 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "the batch has no records");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "the batch has no records");
   }
   if ((int64_t)head->last_offset_delta + 1 != head->count) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD,
-                       "offset range and count of the batch disagree");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "offset range and count of the batch disagree");
   }
   if ((head->attributes & KOP_BATCH_CONTROL) != 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "clients cannot write control batches");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "clients cannot write control batches");
   }
   if (head->producer_id > -1 && head->base_sequence < 0) {
-    return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "an idempotent batch needs a base sequence");
+    return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "an idempotent batch needs a base sequence");
   }
   return KOP_OK;
 }
@@ -279,7 +279,7 @@ static kop_status check_content(kopi_check *c, const uint8_t *bytes) {
     int32_t magic;
     (void)kopi_entry_next(bytes + at, info->payload_len - at, &size, &magic);
     if (magic != info->magic) {
-      return kopi_refuse(c, KOPI_KAFKA_INVALID_RECORD, "the entries differ in magic");
+      return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "the entries differ in magic");
     }
     kop_status status =
         magic == 2 ? check_batch(c, bytes + at, size) : kopi_check_message(c, bytes + at, size);
@@ -293,7 +293,7 @@ static kop_status check_content(kopi_check *c, const uint8_t *bytes) {
     }
   }
   if (info->rebuild == 0 && info->payload_len > (size_t)c->rules->max_segment_bytes) {
-    return kopi_refuse(c, KOPI_KAFKA_RECORD_LIST_TOO_LARGE, "the batch is larger than a segment");
+    return kopi_refuse(c, KOP_KAFKA_RECORD_LIST_TOO_LARGE, "the batch is larger than a segment");
   }
   return KOP_OK;
 }
@@ -317,7 +317,7 @@ kop_status kop_batch_validate(kop_record_ctx *ctx, const uint8_t *bytes, size_t 
   kopi_check c = {
       .ctx = ctx, .rules = &own, .info = info, .max_timestamp = -1, .offset_of_max = -1};
   if (bytes == NULL) {
-    status = kopi_refuse(&c, KOPI_KAFKA_INVALID_RECORD, "the records are null");
+    status = kopi_refuse(&c, KOP_KAFKA_INVALID_RECORD, "the records are null");
   } else {
     status = check_version(&c, bytes, len);
   }

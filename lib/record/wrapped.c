@@ -19,13 +19,24 @@ kop_status kopi_wrapped_stream(kop_record_ctx *ctx, const kopi_message *wrapper)
   return kopi_ctx_stream(ctx, codec, wrapper->magic, wrapper->value.ptr, wrapper->value.len);
 }
 
-kop_status kopi_wrapped_next(kopi_source *s, size_t *size) {
+/* The size of the message at s->p, of which 12 bytes are then there. */
+static kop_status next_size(kopi_source *s, size_t *size) {
   kop_status status = kopi_source_fill(s, KOP_BATCH_PREFIX_SIZE);
   if (status != KOP_OK) return status;
   if (kopi_source_left(s) < KOP_BATCH_PREFIX_SIZE) return KOP_ERR_NOT_FOUND;
   int32_t length = (int32_t)kopi_load_be32(s->p + KOPI_AT_LENGTH);
   if (length < KOPI_OLD_SIZE_MIN) return KOP_ERR_MALFORMED;
   *size = (size_t)length + KOP_BATCH_PREFIX_SIZE;
+  return KOP_OK;
+}
+
+kop_status kopi_wrapped_next(kopi_source *s, const uint8_t **bytes, size_t *size) {
+  kop_status status = next_size(s, size);
+  if (status == KOP_OK) status = kopi_source_fill(s, *size);
+  if (status != KOP_OK) return status;
+  if (kopi_source_left(s) < *size) return KOP_ERR_NOT_FOUND;
+  *bytes = s->p;
+  s->p += *size;
   return KOP_OK;
 }
 
@@ -37,7 +48,7 @@ kop_status kopi_wrapped_base(kop_record_ctx *ctx, const kopi_message *wrapper, i
   int32_t found = 0;
   for (;;) {
     size_t size;
-    status = kopi_wrapped_next(s, &size);
+    status = next_size(s, &size);
     if (status == KOP_ERR_NOT_FOUND) break;
     if (status != KOP_OK) return status;
     int64_t offset = (int64_t)kopi_load_be64(s->p);
@@ -52,21 +63,5 @@ kop_status kopi_wrapped_base(kop_record_ctx *ctx, const kopi_message *wrapper, i
   if (wrapper->magic == 0 || wrapper->offset == 0) return KOP_OK;
   if (wrapper->offset < last) return KOP_ERR_MALFORMED;
   *base = kopi_wrap_sub(wrapper->offset, last);
-  return KOP_OK;
-}
-
-kop_status kopi_wrapped_message(kopi_source *s, const kopi_message *wrapper, kopi_message *m) {
-  size_t size;
-  kop_status status = kopi_wrapped_next(s, &size);
-  if (status == KOP_OK) status = kopi_source_fill(s, size);
-  if (status != KOP_OK) return status;
-  if (kopi_source_left(s) < size) return KOP_ERR_NOT_FOUND; /* partial: no message */
-  const uint8_t *bytes = s->p;
-  s->p += size;
-  status = kopi_message_parse(bytes, size, m);
-  if (status != KOP_OK) return status == KOP_ERR_UNSUPPORTED ? KOP_ERR_MALFORMED : status;
-  if (m->magic == 1 && kopi_message_timestamp_type(wrapper) == KOP_TIMESTAMP_LOG_APPEND) {
-    m->timestamp = wrapper->timestamp;
-  }
   return KOP_OK;
 }

@@ -3,19 +3,14 @@
 
 #include <stdio.h>
 
-uint64_t next_random(uint64_t *state) {
-  uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
+#include "support/rng.h"
 
 void nth_record(int index, size_t size, int magic, kop_record_in *record, record_store *store) {
   uint64_t random = 1000003u * (uint64_t)index + 17;
   store->value = malloc(size + 1);
   for (size_t i = 0; i < size; i++) {
     /* Half noise, half repetition, so that every codec has something to do. */
-    store->value[i] = i % 16 < 8 ? (uint8_t)next_random(&random) : (uint8_t)('a' + i % 16);
+    store->value[i] = i % 16 < 8 ? (uint8_t)rng_next(&random) : (uint8_t)('a' + i % 16);
   }
   int key_len = snprintf((char *)store->key, sizeof store->key, "key-%d", index);
   *record = (kop_record_in){
@@ -114,24 +109,4 @@ kop_batch_info validate(kop_record_ctx *ctx, const uint8_t *ptr, size_t len,
   kop_batch_info info;
   cr_assert_eq(kop_batch_validate(ctx, ptr, len, rules, &info, sizeof info), KOP_OK);
   return info;
-}
-
-static void *failing_realloc(void *user_data, void *ptr, size_t size) {
-  failing *f = user_data;
-  f->calls++;
-  if (f->fail_at != 0 && f->calls >= f->fail_at) return NULL;
-  void *p = realloc(ptr, size);
-  if (ptr == NULL && p != NULL) f->live++;
-  return p;
-}
-
-static void failing_free(void *user_data, void *ptr) {
-  failing *f = user_data;
-  if (ptr != NULL) f->live--;
-  free(ptr);
-}
-
-kop_alloc failing_alloc(failing *f) {
-  return (kop_alloc){
-      .size = sizeof(kop_alloc), .user_data = f, .realloc = failing_realloc, .free = failing_free};
 }

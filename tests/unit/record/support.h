@@ -1,4 +1,4 @@
-/* What the record tests share: batches to look at, and an allocator that fails on demand. */
+/* What the record tests share: batches to look at. */
 #ifndef KOP_TEST_RECORD_SUPPORT_H
 #define KOP_TEST_RECORD_SUPPORT_H
 
@@ -12,9 +12,6 @@ typedef struct bytes {
   uint8_t *ptr;
   size_t len;
 } bytes;
-
-/* A generator with a seed, the same everywhere. */
-uint64_t next_random(uint64_t *state);
 
 /* `count` records of about `size` bytes each, every third without a key, every fifth with two headers. */
 bytes make_batch(const kop_batch_options *options, int count, size_t size);
@@ -41,13 +38,5 @@ enum { FIRST_TIMESTAMP = 1700000000 };
 kop_batch_rules new_rules(void);
 kop_batch_info validate(kop_record_ctx *ctx, const uint8_t *ptr, size_t len,
                         const kop_batch_rules *rules);
-
-/* An allocator that refuses the allocation with number `fail_at` and all later ones; 0: none. */
-typedef struct failing {
-  int64_t calls;
-  int64_t fail_at;
-  int64_t live;
-} failing;
-kop_alloc failing_alloc(failing *f);
 
 #endif
