@@ -26,6 +26,18 @@ foreach(dir ${KOP_UNIT_LAYERS})
     set_tests_properties(unit_${layer} PROPERTIES TIMEOUT 240)
   endif()
 endforeach()
+# A test in Python that finds the bindings, libkop.so and the build folder. A library built with sanitizers cannot be loaded
+# into an ordinary Python: NEEDS_LIBRARY leaves the test out there.
+function(kop_python_test script prefix)
+  if(NOT KOP_SANITIZE OR NOT "NEEDS_LIBRARY" IN_LIST ARGN)
+    get_filename_component(name ${script} NAME_WE)
+    string(REPLACE test_ ${prefix}_ name ${name})
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 240 ENVIRONMENT
+      "PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python;KOP_LIBRARY=$<TARGET_FILE:kop_shared>;KOP_BUILD=${PROJECT_BINARY_DIR}")
+  endif()
+endfunction()
+
 file(GLOB KOP_TEST_PARTS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/tests.cmake)
 foreach(part ${KOP_TEST_PARTS})
   include(${part})

@@ -20,7 +20,7 @@ import capi  # noqa: E402
 
 class Layout(unittest.TestCase):
     def test_sizes_and_offsets_are_those_of_the_compiler(self):
-        program = os.environ["KOP_LAYOUT"]
+        program = Path(os.environ["KOP_BUILD"]) / "layout"
         compiled = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
         found = []
         for struct in _abi.STRUCTS:

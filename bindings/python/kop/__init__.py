@@ -9,9 +9,11 @@ dynamic linker finds libkop.so. Constants carry the C names without KOP_: kop.EF
 """
 from . import _abi
 from ._library import KopError, library, version
-from .engine import Answer, Effect, Engine
-from .record import Record, records
+from .engine import NEVER, Answer, Effect, Engine
+from .record import Record, batch, records
+from .wire import Message, decode, encode, messages
 
 globals().update({name[4:]: value for name, value in vars(_abi).items() if name.startswith("KOP_")})
 
-__all__ = ["Answer", "Effect", "Engine", "KopError", "Record", "library", "records", "version"]
+__all__ = ["NEVER", "Answer", "Effect", "Engine", "KopError", "Message", "Record", "batch", "decode", "encode", "library",
+           "messages", "records", "version"]

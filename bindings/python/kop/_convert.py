@@ -22,7 +22,8 @@ def _plan(struct):
     """(field, its type, its count field or None) of what is to be seen of a struct."""
     names = {name for name, _ in struct._fields_}
     return [(name, kind, name + "_count" if name + "_count" in names else None) for name, kind in struct._fields_
-            if name != "size" and not name.startswith("reserved") and name.removesuffix("_count") + "_count" != name]
+            if name != "size" and not name.startswith("reserved")
+            and not (name.endswith("_count") and name.removesuffix("_count") in names)]
 
 
 def _value(kind, value):

@@ -3,8 +3,8 @@ import ctypes as c
 from typing import NamedTuple
 
 from . import _abi
-from ._convert import slice_bytes
-from ._library import KopError, check, library
+from ._convert import pack, slice_bytes
+from ._library import check, library
 
 
 class Record(NamedTuple):
@@ -50,4 +50,30 @@ def _batch(handle):
         yield Record(record.offset, record.timestamp, slice_bytes(record.key), slice_bytes(record.value), headers)
 
 
-__all__ = ["KopError", "Record", "records"]
+def batch(items, **options):
+    """One batch of Records, or of (key, value) pairs without timestamp. `options` are fields of kop_batch_options:
+    codec=kop.CODEC_ZSTD, base_offset=100, magic=1, ... Offsets of Records count, those of pairs follow each other."""
+    given, handle, out, size = _abi.kop_batch_options(), c.c_void_p(), c.c_void_p(), c.c_size_t()
+    library.kop_batch_options_init(c.byref(given), c.sizeof(given))
+    for name, value in options.items():
+        if not hasattr(given, name):
+            raise TypeError(f"kop_batch_options has no field {name}")
+        setattr(given, name, value)
+    check(library.kop_batch_builder_new(None, c.byref(handle)))
+    try:
+        check(library.kop_batch_builder_begin(handle, c.byref(given)))
+        for item in items:
+            _append(handle, item if isinstance(item, Record) else Record(-1, -1, *item, []))
+        check(library.kop_batch_builder_finish(handle, c.byref(out), c.byref(size)))
+        return c.string_at(out, size.value)
+    finally:
+        library.kop_batch_builder_free(handle)
+
+
+def _append(handle, record):
+    keep = []
+    headers = (_abi.kop_record_header * len(record.headers))(
+        *(pack(_abi.kop_record_header, dict(key=key, value=value), keep) for key, value in record.headers))
+    given = pack(_abi.kop_record_in, dict(offset=record.offset, timestamp=record.timestamp, key=record.key,
+                                          value=record.value, headers=headers, header_count=len(headers)), keep)
+    check(library.kop_batch_builder_append(handle, c.byref(given)))
