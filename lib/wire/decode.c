@@ -85,11 +85,12 @@ static const uint8_t *read_array_head(decoder *d, uint8_t flags, size_t least, s
     return fail(d, KOP_ERR_MALFORMED);
   }
   if (out->len > 0) {
-    size_t count = (size_t)out->len;
-    if (count > (size_t)(end - p) / least) return fail(d, KOP_ERR_TRUNCATED);
-    if (count > SIZE_MAX / size) return fail(d, KOP_ERR_LIMIT);
-    out->ptr = kopi_arena_alloc(d->arena, count * size);
-    if (out->ptr == NULL) return fail(d, kopi_arena_status(d->arena, count * size));
+    /* Products of 31 and 16 bits: they do not overflow, and cost less than a division. */
+    uint64_t count = (uint64_t)out->len, bytes = count * size;
+    if (count * least > (uint64_t)(end - p)) return fail(d, KOP_ERR_TRUNCATED);
+    if (bytes > SIZE_MAX) return fail(d, KOP_ERR_LIMIT);
+    out->ptr = kopi_arena_alloc(d->arena, (size_t)bytes);
+    if (out->ptr == NULL) return fail(d, kopi_arena_status(d->arena, (size_t)bytes));
   }
   memcpy(to, out, sizeof *out);
   return p;

@@ -43,13 +43,27 @@ void kopi_defaults_set(const kopi_op *op, size_t count, uint8_t *base) {
   }
 }
 
-static uint8_t is_const(const uint8_t *at, uint8_t width, int64_t value) {
-  uint8_t want[8];
-  set_const(want, width, value);
-  return memcmp(at, want, width) == 0;
+/* Compared in the member's own width; this is asked for every tagged field that is written. */
+static inline uint8_t is_const(const uint8_t *at, uint8_t width, int64_t value) {
+  uint16_t v16;
+  uint32_t v32;
+  uint64_t v64;
+  switch (width) {
+  case 1:
+    return *at == (uint8_t)value;
+  case 2:
+    memcpy(&v16, at, 2);
+    return v16 == (uint16_t)value;
+  case 4:
+    memcpy(&v32, at, 4);
+    return v32 == (uint32_t)value;
+  default:
+    memcpy(&v64, at, 8);
+    return v64 == (uint64_t)value;
+  }
 }
 
-static uint8_t holds(const kopi_op *op, const uint8_t *at) {
+static inline uint8_t holds(const kopi_op *op, const uint8_t *at) {
   static const kop_uuid zero;
   kop_slice slice;
   kopi_array array;

@@ -1,0 +1,9 @@
+# One program for each tests/bench/bench_*.c; the scripts beside them run these and their peers.
+file(GLOB KOP_BENCHES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/bench_*.c)
+foreach(source ${KOP_BENCHES})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+  target_link_libraries(${name} PRIVATE kop_flags kop_static PkgConfig::KOP_DEPS)
+endforeach()

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Codec against Kafka's classes, on the same bytes in one run: ns per message, best of many rounds.
+#
+#   tests/bench/wire.sh [BUILD]      BUILD is a built tree, build/ by default
+#
+# Fails when libkop is outside the bounds it has set itself for decoding: Produce and Metadata at most 0.8 of Java's time,
+# Fetch at most 2. KOP_CACHE is where the jars are kept, ~/.cache/libkop by default.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${1:-$root/build}" && pwd)
+work=$build/bench-wire
+jars=$("$root/tools/wire/jars.sh" 4.4.0)
+rm -rf "$work"
+mkdir -p "$work/classes" "$work/in"
+
+javac -nowarn -cp "$jars/*" -d "$work/classes" "$root/tests/bench/BenchWire.java"
+"$build/bench_wire" "$work/in" >"$work/c"
+java -Xmx512m -XX:+UseSerialGC -cp "$work/classes:$(printf '%s:' "$jars"/*.jar)" BenchWire "$work/in" \
+  >"$work/java" 2>"$work/java.log" || { cat "$work/java.log" >&2; exit 1; }
+
+awk '
+  NR == FNR { decode[$1] = $3; encode[$1] = $4; next }
+  FNR == 1 {
+    printf "%-30s %8s | %9s %9s %5s | %9s %9s %5s\n", "message-version-shape", "bytes", "decode ns", "Java",
+      "ratio", "encode ns", "Java", "ratio"
+  }
+  {
+    ratio = $3 / decode[$1]
+    bound = $1 ~ /^(Produce|Metadata)/ ? 0.8 : $1 ~ /^Fetch/ ? 2 : 0
+    mark = bound && ratio > bound ? "  too slow: " bound : ""
+    slow += mark != ""
+    printf "%-30s %8d | %9d %9d %5.2f | %9d %9d %5.2f%s\n", $1, $2, $3, decode[$1], ratio, $4, encode[$1],
+      $4 / encode[$1], mark
+  }
+  END { exit slow > 0 }' "$work/java" "$work/c"
