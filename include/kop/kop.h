@@ -15,6 +15,7 @@
 #include <kop/messages.h>
 #include <kop/record.h>
 #include <kop/reflect.h>
+#include <kop/store_test.h>
 #include <kop/version.h>
 #include <kop/wire.h>
 

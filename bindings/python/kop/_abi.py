@@ -529,6 +529,18 @@ class kop_field_info(c.Structure):
     __slots__ = ()
 
 
+class kop_store_under_test(c.Structure):
+    __slots__ = ()
+
+
+class kop_store_test_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_store_test_result(c.Structure):
+    __slots__ = ()
+
+
 kop_slice._fields_ = [
     ('ptr', c.c_void_p),
     ('len', c.c_size_t),
@@ -1028,7 +1040,37 @@ kop_field_info._fields_ = [
     ('null_min', c.c_int16),
     ('null_max', c.c_int16),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info]
+kop_store_under_test._fields_ = [
+    ('size', c.c_size_t),
+    ('user_data', c.c_void_p),
+    ('effects', c.c_uint64),
+    ('store', c.c_uint64),
+    ('node_id', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('submit', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+    ('poll', c.CFUNCTYPE(c.c_size_t, c.c_void_p, c.POINTER(kop_completion), c.c_size_t)),
+    ('poll_events', c.CFUNCTYPE(c.c_size_t, c.c_void_p, c.POINTER(kop_event), c.c_size_t)),
+    ('wait', c.CFUNCTYPE(c.c_int32, c.c_void_p)),
+    ('reopen', c.CFUNCTYPE(c.c_int32, c.c_void_p)),
+    ('break_log', c.CFUNCTYPE(None, c.c_void_p, c.c_int32)),
+]
+kop_store_test_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('seed', c.c_uint64),
+    ('steps', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('user_data', c.c_void_p),
+    ('report', c.CFUNCTYPE(None, c.c_void_p, c.c_char_p, c.c_int32, c.c_char_p)),
+]
+kop_store_test_result._fields_ = [
+    ('size', c.c_size_t),
+    ('passed', c.c_uint32),
+    ('failed', c.c_uint32),
+    ('skipped', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1123,6 +1165,7 @@ FUNCTIONS = {
     'kop_field_get_struct': (c.c_int32, [c.c_uint32, c.c_uint32, c.c_void_p, c.c_int32, c.POINTER(c.c_void_p)]),
     'kop_struct_get_tags': (c.c_int32, [c.c_uint32, c.c_void_p, c.POINTER(kop_slice)]),
     'kop_struct_set_tags': (c.c_int32, [c.c_uint32, c.c_void_p, kop_slice]),
+    'kop_store_test_run': (c.c_int32, [c.POINTER(kop_store_under_test), c.POINTER(kop_store_test_config), c.POINTER(kop_store_test_result)]),
 }
 
 

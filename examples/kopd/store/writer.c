@@ -1,0 +1,421 @@
+/*
+ * The writer: the one thread that appends.
+ *
+ * It takes what waits, up to a bound, as one group and
+ *
+ *   1. places it (locked): epoch checks, base offsets, the file and position of each batch, room in the index;
+ *   2. writes it (not locked): one writev per file, then one fdatasync; usually there is one file;
+ *   3. publishes it (locked): index, log ends, answers.
+ *
+ * Meanwhile the next group gathers, which is all there is to group commit. ACQUIREs travel in the same queue: an append before
+ * one still counts and is in its end offset, an append of an older epoch behind it is fenced.
+ *
+ * A part of a group that cannot be written is taken back: the file is cut to what it was, and synced. If that works,
+ * the appends have definitely not happened: REJECTED. If not, they may come back after a crash: UNKNOWN, and the file is abandoned;
+ * the header of its successor then says where it really ended, which settles the matter. After a failed fdatasync nothing is
+ * known of the page cache, so that file is abandoned in any case.
+ */
+#include "store/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { MAX_PARTS = 8 };
+
+/* What a group puts into one file. */
+typedef struct part {
+  kopd_file *file;
+  uint64_t at;
+  bool full;       /* the file takes no more after this */
+  bool abandon;    /* the file is not to be written again */
+  int rc;          /* 0 or -errno */
+  int32_t outcome; /* KOP_DONE, KOP_REJECTED or KOP_UNKNOWN */
+} part;
+
+struct kopd_writer {
+  kopd_op *ops[KOPD_GROUP_OPS]; /* appends and ACQUIREs in order */
+  uint32_t ops_count;
+  uint64_t bytes;
+  int create_rc; /* why no file could be begun, or 0 */
+  part parts[MAX_PARTS];
+  uint32_t parts_count;
+  struct iovec *iov;
+  size_t iov_cap;
+  uint8_t headers[KOPD_GROUP_OPS][KOPD_FRAME_HEADER];
+};
+
+int kopd_writer_new(kopd_store *s) {
+  s->writer = calloc(1, sizeof *s->writer);
+  return s->writer == NULL ? -1 : 0;
+}
+
+void kopd_writer_free(kopd_store *s) {
+  if (s->writer == NULL) return;
+  free(s->writer->iov);
+  free(s->writer);
+  s->writer = NULL;
+}
+
+/* ---- 1. place ---- */
+
+static void file_is_full_locked(kopd_store *s, kopd_file *f) {
+  s->active[f->retention_class] = NULL;
+  if (f->state != KOPD_FILE_ACTIVE) return;
+  f->state = KOPD_FILE_FULL;
+  s->sealing_wanted = true;
+  pthread_cond_signal(&s->janitor_wakes);
+}
+
+/* Begins a file for the class with room for a frame of that size. The lock is let go meanwhile. */
+static int file_begin_locked(kopd_store *s, uint32_t retention_class, uint64_t frame) {
+  kopd_file_header header = {.retention_class = retention_class,
+                             .number = s->next_file++,
+                             .previous = s->last_number[retention_class],
+                             .previous_end = s->last_end[retention_class]};
+  uint64_t capacity = s->config.file_bytes;
+  if (capacity < KOPD_FILE_HEADER + frame) capacity = KOPD_FILE_HEADER + frame;
+  pthread_mutex_unlock(&s->lock);
+  header.created_ms = kopd_wall_ms(s);
+  kopd_file *f = NULL;
+  int rc = kopd_file_create(s, &header, capacity, &f);
+  pthread_mutex_lock(&s->lock);
+  if (rc != 0) return rc;
+  kopd_file_add_locked(s, f);
+  s->active[retention_class] = f;
+  s->last_number[retention_class] = f->number;
+  s->last_end[retention_class] = f->committed;
+  return 0;
+}
+
+/* The part of the group that the next frame of the class goes to. MAX_PARTS: the group is full. -1: no file could be made. */
+static int part_for_locked(kopd_store *s, uint32_t retention_class, uint64_t frame) {
+  kopd_writer *w = s->writer;
+  kopd_file *f = s->active[retention_class];
+  int at = -1;
+  for (uint32_t i = 0; i < w->parts_count; i++)
+    if (w->parts[i].file == f) at = (int)i;
+  if (f != NULL && f->written + frame > f->map_len) {
+    if (at < 0) {
+      file_is_full_locked(s, f);
+    } else {
+      w->parts[at].full = true;
+    }
+    f = NULL;
+    at = -1;
+  }
+  if (at >= 0) return at;
+  if (w->parts_count == MAX_PARTS) return MAX_PARTS;
+  if (f == NULL) {
+    /* A successor's header says where this file ends, so it begins when this one's part is written. */
+    for (uint32_t i = 0; i < w->parts_count; i++)
+      if (w->parts[i].file->retention_class == retention_class) return MAX_PARTS;
+    int rc = file_begin_locked(s, retention_class, frame);
+    if (rc != 0) {
+      w->create_rc = rc;
+      return -1;
+    }
+    f = s->active[retention_class];
+  }
+  w->parts[w->parts_count] = (part){.file = f, .at = f->written};
+  return (int)w->parts_count++;
+}
+
+static void append_fail_locked(kopd_partition *p, kopd_op *op, int32_t outcome) {
+  p->refused = ((const kop_append *)op->body)->epoch;
+  op->error = outcome == KOP_REJECTED ? KAFKA_STORAGE_ERROR : 0;
+  kopd_op_done_locked(op, outcome, NULL, 0);
+}
+
+/* Answers an append that the partition's state forbids; false if it may go on. */
+static bool refuse_locked(const kopd_partition *p, kopd_op *op) {
+  const kop_append *append = op->body;
+  if (p == NULL) {
+    kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+  } else if (append->epoch != p->epoch || !p->held || p->holder != op->client->node) {
+    kopd_op_done_locked(op, KOP_FENCED, NULL, 0);
+  } else if (append->epoch == p->refused) {
+    kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/* Puts the operation into the group. False: the group is full, the operation has to wait for the next one. */
+static bool place_locked(kopd_store *s, kopd_op *op) {
+  kopd_writer *w = s->writer;
+  kopd_partition *p = kopd_partition_find_locked(s, op->target);
+  if (op->kind == KOP_EFFECT_ACQUIRE) {
+    if (p == NULL) {
+      kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+      return true;
+    }
+    p->epoch = op->epoch;
+    p->held = true;
+    p->holder = op->client->node;
+  } else {
+    if (refuse_locked(p, op)) return true;
+    const kop_append *append = op->body;
+    uint64_t frame = KOPD_FRAME_HEADER + append->bytes;
+    int at = part_for_locked(s, p->topic->retention_class, frame);
+    /* The lock may have been let go: look again. */
+    p = kopd_partition_find_locked(s, op->target);
+    if (at == MAX_PARTS) return false;
+    if (refuse_locked(p, op)) return true;
+    kopd_file *f = at < 0 ? NULL : w->parts[at].file;
+    if (f == NULL || kopd_run_reserve_locked(p, f) != 0) {
+      if (f == NULL) s->stats.errors_total++;
+      append_fail_locked(p, op, KOP_REJECTED);
+      return true;
+    }
+    op->part = (uint32_t)at;
+    op->base_offset = p->reserved;
+    op->position = f->written + KOPD_FRAME_HEADER;
+    op->settled = s->config.durability == KOPD_DURABILITY_DISK ? f->committed : 0;
+    p->reserved += append->count;
+    f->written += frame;
+    w->bytes += append->bytes;
+  }
+  op->topic =
+      p->topic; /* what the group works on stays in memory, also if it is deleted meanwhile */
+  op->topic->refs++;
+  w->ops[w->ops_count++] = op;
+  return true;
+}
+
+static void take_group_locked(kopd_store *s) {
+  kopd_writer *w = s->writer;
+  w->ops_count = 0;
+  w->parts_count = 0;
+  w->bytes = 0;
+  w->create_rc = 0;
+  while (s->appends.first != NULL && w->ops_count < KOPD_GROUP_OPS && w->bytes < KOPD_GROUP_BYTES) {
+    kopd_op *op = kopd_queue_pop(&s->appends);
+    if (place_locked(s, op)) continue;
+    op->next = s->appends.first;
+    s->appends.first = op;
+    if (s->appends.last == NULL) s->appends.last = op;
+    s->appends.len++;
+    break;
+  }
+}
+
+/* ---- 2. write ---- */
+
+static int iov_room(kopd_writer *w, size_t need) {
+  if (need <= w->iov_cap) return 0;
+  size_t cap = w->iov_cap == 0 ? 1024 : w->iov_cap;
+  while (cap < need)
+    cap *= 2;
+  struct iovec *more = realloc(w->iov, cap * sizeof *more);
+  if (more == NULL) return -ENOMEM;
+  w->iov = more;
+  w->iov_cap = cap;
+  return 0;
+}
+
+/* Gathers headers and batches of one part. A count, or -errno. */
+static ssize_t gather(kopd_writer *w, uint32_t at) {
+  size_t n = 0;
+  for (uint32_t i = 0; i < w->ops_count; i++) {
+    const kopd_op *op = w->ops[i];
+    if (op->kind != KOP_EFFECT_APPEND || op->part != at) continue;
+    const kop_append *append = op->body;
+    kopd_frame frame = {.length = (uint32_t)append->bytes,
+                        .count = append->count,
+                        .epoch = append->epoch,
+                        .partition = op->target,
+                        .base_offset = op->base_offset,
+                        .max_timestamp = append->max_timestamp,
+                        .settled = op->settled};
+    if (iov_room(w, n + 1 + append->slices_count) != 0) return -ENOMEM;
+    kopd_frame_write(w->headers[i], &frame, op->batch_crc);
+    w->iov[n++] = (struct iovec){w->headers[i], KOPD_FRAME_HEADER};
+    for (uint32_t j = 0; j < append->slices_count; j++)
+      w->iov[n++] = (struct iovec){(void *)(uintptr_t)append->slices[j].ptr, append->slices[j].len};
+  }
+  return (ssize_t)n;
+}
+
+/* Undoes what a failed write may have left. True if it is certain that nothing is left. */
+static bool take_back(const kopd_store *s, const part *p) {
+  const kopd_io *io = s->io;
+  if (io->ftruncate(io->user_data, p->file->fd, (off_t)p->at) != 0) return false;
+  if (s->config.durability == KOPD_DURABILITY_OS) return true;
+  return io->fdatasync(io->user_data, p->file->fd) == 0;
+}
+
+static void write_part(kopd_store *s, uint32_t at) {
+  const kopd_io *io = s->io;
+  part *p = &s->writer->parts[at];
+  ssize_t n = gather(s->writer, at);
+  int rc = n < 0 ? (int)n : 0;
+  bool touched = false, unsynced = false;
+  if (rc == 0) {
+    touched = true;
+    rc = kopd_write_all(io, p->file->fd, s->writer->iov, (size_t)n, p->at);
+  }
+  if (rc == 0 && s->config.durability == KOPD_DURABILITY_DISK) {
+    rc = io->fdatasync(io->user_data, p->file->fd);
+    unsynced = rc != 0;
+  }
+  if (rc == 0) {
+    uint64_t size = 0;
+    int linked = 0;
+    rc = io->stat(io->user_data, p->file->fd, &size, &linked);
+    if (rc == 0 && !linked) rc = -ENOENT;
+    if (rc == -ENOENT) unsynced = true; /* its name is gone: nothing more is written to it */
+  }
+  p->rc = rc;
+  p->outcome = rc == 0 ? KOP_DONE : KOP_REJECTED;
+  if (rc == 0 || !touched) return;
+  bool certain = take_back(s, p);
+  if (!certain) p->outcome = KOP_UNKNOWN;
+  p->abandon = unsynced || !certain;
+}
+
+static void write_group(kopd_store *s) {
+  kopd_writer *w = s->writer;
+  for (uint32_t i = 0; i < w->parts_count; i++) {
+    write_part(s, i);
+    if (w->parts[i].rc == 0) continue;
+    /* What comes later in the group is not begun: a partition's offsets must have no gap. */
+    for (uint32_t j = i + 1; j < w->parts_count; j++) {
+      w->parts[j].rc = w->parts[i].rc;
+      w->parts[j].outcome = KOP_REJECTED;
+    }
+    return;
+  }
+}
+
+/* ---- 3. publish ---- */
+
+static void settle_part_locked(kopd_store *s, part *p) {
+  kopd_file *f = p->file;
+  if (p->rc == 0) {
+    f->committed = f->size = f->written;
+    if (s->last_number[f->retention_class] == f->number)
+      s->last_end[f->retention_class] = f->committed;
+  } else {
+    f->written = f->committed;
+    if (p->abandon) {
+      f->state = KOPD_FILE_ABANDONED;
+      s->active[f->retention_class] = NULL;
+    }
+  }
+  if (p->full && f->state == KOPD_FILE_ACTIVE) file_is_full_locked(s, f);
+}
+
+static void publish_append_locked(kopd_store *s, kopd_op *op) {
+  const kop_append *append = op->body;
+  const part *in = &s->writer->parts[op->part];
+  kopd_partition *p = kopd_partition_find_locked(s, op->target);
+  if (p == NULL) { /* deleted meanwhile, and its runs with it */
+    kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    return;
+  }
+  if (in->rc != 0) {
+    kopd_run_cancel_locked(p, in->file);
+    p->reserved = p->end;
+    append_fail_locked(p, op, in->outcome);
+    return;
+  }
+  kopd_frame frame = {.length = (uint32_t)append->bytes,
+                      .count = append->count,
+                      .epoch = append->epoch,
+                      .base_offset = op->base_offset,
+                      .max_timestamp = append->max_timestamp};
+  kopd_run_publish_locked(p, in->file, &frame, op->position);
+  s->stats.appends_total++;
+  s->stats.append_bytes_total += append->bytes;
+  op->results.appended =
+      (kop_appended){.size = sizeof op->results.appended, .base_offset = op->base_offset};
+  kopd_op_done_locked(op, KOP_DONE, &op->results.appended, sizeof op->results.appended);
+}
+
+static void publish_acquire_locked(kopd_store *s, kopd_op *op) {
+  kopd_partition *p = kopd_partition_find_locked(s, op->target);
+  if (p == NULL) {
+    kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    return;
+  }
+  op->results.acquired = (kop_acquired){.size = sizeof op->results.acquired,
+                                        .epoch = op->epoch,
+                                        .log_start = p->log_start,
+                                        .end_offset = p->end,
+                                        .lease_mono_ns = UINT64_MAX,
+                                        .log_bytes = p->bytes};
+  for (uint32_t i = 0; i < s->config.nodes_count; i++)
+    if (s->clients[i] != NULL && s->clients[i] != op->client)
+      kopd_notify_locked(s->clients[i], KOP_EVENT_LEADER, p->topic, p);
+  kopd_op_done_locked(op, KOP_DONE, &op->results.acquired, sizeof op->results.acquired);
+}
+
+/* The first failed part of the group or the file that could not be made, 0 if all went well. */
+static int group_rc(const kopd_writer *w) {
+  for (uint32_t i = 0; i < w->parts_count; i++)
+    if (w->parts[i].rc != 0) return w->parts[i].rc;
+  return w->create_rc;
+}
+
+/* One line when writing begins to fail, one when it works again. */
+static void tell_health_locked(kopd_store *s) {
+  int rc = group_rc(s->writer);
+  if (rc != 0 && s->stats.healthy) {
+    s->stats.healthy = 0;
+    kopd_log(s, KOP_LOG_ERROR, "store: appends to %s fail: %s", s->path, strerror(-rc));
+  } else if (rc == 0 && !s->stats.healthy && s->writer->parts_count > 0) {
+    s->stats.healthy = 1;
+    kopd_log(s, KOP_LOG_INFO, "store: appends to %s succeed again", s->path);
+  }
+}
+
+static void publish_group_locked(kopd_store *s) {
+  kopd_writer *w = s->writer;
+  for (uint32_t i = 0; i < w->parts_count; i++)
+    settle_part_locked(s, &w->parts[i]);
+  for (uint32_t i = 0; i < w->ops_count; i++) {
+    if (w->ops[i]->kind == KOP_EFFECT_ACQUIRE) {
+      publish_acquire_locked(s, w->ops[i]);
+    } else {
+      publish_append_locked(s, w->ops[i]);
+    }
+  }
+  if (w->parts_count > 0) s->stats.commits_total++;
+  if (group_rc(w) != 0) s->stats.errors_total++;
+  tell_health_locked(s);
+}
+
+/* Begins new files where the janitor asked for it, because most of the present one is dead. */
+static void roll_locked(kopd_store *s) {
+  for (uint32_t i = 0; i < KOPD_CLASSES; i++)
+    if ((s->roll >> i & 1) != 0 && s->active[i] != NULL) file_is_full_locked(s, s->active[i]);
+  s->roll = 0;
+  pthread_cond_broadcast(&s->janitor_wakes);
+}
+
+void *kopd_writer_main(void *store) {
+  kopd_store *s = store;
+  pthread_mutex_lock(&s->lock);
+  for (;;) {
+    while (s->appends.first == NULL && s->roll == 0 && !s->stopping) {
+      s->writer_waits = true;
+      pthread_cond_wait(&s->writer_wakes, &s->lock);
+      s->writer_waits = false;
+    }
+    if (s->roll != 0) roll_locked(s);
+    if (s->appends.first == NULL) {
+      if (s->stopping) break;
+      continue;
+    }
+    take_group_locked(s);
+    if (s->writer->parts_count > 0) {
+      pthread_mutex_unlock(&s->lock);
+      write_group(s);
+      pthread_mutex_lock(&s->lock);
+    }
+    publish_group_locked(s);
+  }
+  pthread_mutex_unlock(&s->lock);
+  return NULL;
+}
