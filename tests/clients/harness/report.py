@@ -1,0 +1,103 @@
+"""The outcome as a table: on the terminal, and as docs/compatibility.md."""
+
+from dataclasses import dataclass
+
+from . import tools
+
+
+@dataclass(frozen=True)
+class Outcome:
+    kind: str  # pass, fail, n/a
+    text: str = ""
+
+
+MARKS = {"pass": "yes", "fail": "NO", "n/a": "n/a"}
+
+
+class Report:
+    def __init__(self, clients, chosen, cells, results, versions, skipped, stores):
+        self.clients = clients
+        self.chosen = chosen
+        self.cells = cells
+        self.results = results
+        self.versions = versions
+        self.skipped = skipped
+        self.stores = stores
+
+    def count(self, kind):
+        return sum(outcome.kind == kind for stores in self.results.values() for outcome in stores.values())
+
+    def failed(self):
+        return self.count("fail") > 0 or self.count("pass") == 0
+
+    def last_line(self):
+        return f"clients: {self.count('pass')} of {self.count('pass') + self.count('fail')} cells pass"
+
+    def title(self, name):
+        return f"{self.clients[name]['title']} {self.versions.get(name, '')}".strip()
+
+    def mark(self, name, cell):
+        if name in self.skipped:
+            return "skip"
+        outcomes = self.results.get((name, cell.id), {})
+        kinds = {outcome.kind for outcome in outcomes.values()}
+        if not kinds:
+            return ""
+        if len(kinds) == 1:
+            return MARKS[kinds.pop()]
+        return ", ".join(f"{store} {MARKS[outcome.kind]}" for store, outcome in outcomes.items())
+
+    def text(self):
+        """For a terminal: clients across, a cell a line."""
+        names = [name for name in self.chosen if name != tools.NAME]
+        lines = []
+        if names:
+            width = max(len(cell.title) for cell in self.cells) + 2
+            for number, name in enumerate(names):
+                lines.append(" " * width + "  |  " * number + f"  {self.title(name)}")
+            for cell in self.cells:
+                lines.append(cell.title.ljust(width) + "".join(f"{self.mark(name, cell):^5}" for name in names))
+        if tools.NAME in self.chosen:
+            lines.append(self.title(tools.NAME))
+            lines += [f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}" for cell in tools.CELLS]
+        for name, reason in self.skipped.items():
+            lines.append(f"skipped: {name}: {reason}")
+        lines.append(f"{self.count('n/a')} cells n/a, {len(self.skipped)} clients skipped")
+        return "\n".join(lines)
+
+    def write(self, path):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(self.markdown())
+
+    def markdown(self):
+        names = [name for name in self.chosen if name != tools.NAME]
+        lines = [
+            "<!-- Written by make test-clients: do not edit. -->",
+            "# Which clients work",
+            "",
+            "Unmodified clients from their registries against kopd with three nodes, with the stores "
+            + " and ".join(f"`{store}:`" for store in self.stores) + ". What each cell asks and compares is written in",
+            "`tests/clients/harness/cells.py`: every record is compared in key, value, headers, timestamp, partition and offset, both by the",
+            "client itself and by Kafka's newest Java client. A cell says yes if it passes with each store. The same cells pass against",
+            "Apache Kafka itself (`SERVER=kafka make test-clients`).",
+            "",
+            f"`{self.last_line()}`",
+            "",
+            "| cell | " + " | ".join(self.title(name) for name in names) + " |",
+            "| --- |" + " --- |" * len(names),
+        ]
+        notes = {}
+        for cell in self.cells:
+            marks = []
+            for name in names:
+                mark = self.mark(name, cell)
+                if mark == "n/a":
+                    reason = self.clients[name]["na"][cell.id]
+                    mark += f" [{notes.setdefault(reason, len(notes) + 1)}]"
+                marks.append(mark)
+            lines.append(f"| {cell.title} | " + " | ".join(marks) + " |")
+        lines += ["", *[f"{number}. {reason}." for reason, number in notes.items()]]
+        if tools.NAME in self.chosen:
+            lines += ["", f"## {self.title(tools.NAME)}", "", "| tool | works |", "| --- | --- |"]
+            lines += [f"| {cell.title} | {self.mark(tools.NAME, cell)} |" for cell in tools.CELLS]
+        return "\n".join(lines) + "\n"
