@@ -4,6 +4,7 @@ CMAKE_FLAGS ?=
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
+export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
 .PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire fuzz docs abi abi-update package \
   generate format clean
@@ -40,9 +41,11 @@ test-ubsan: ## `make test` under UndefinedBehaviorSanitizer, in build-ubsan/
 test-tsan: ## `make test` under ThreadSanitizer, in build-tsan/
 	@$(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS="-DKOP_SANITIZE=thread $(CMAKE_FLAGS)"
 
-test-wire: ## compare the codec with Kafka's own classes (Java; jars from Maven Central)
-	@tools/install-deps.sh java
-	@$(MAKE) --no-print-directory all
+test-wire: deps-test all ## messages and record batches against Kafka's own Java classes, both ways
+	@tools/install-toolchains.sh java
+	@echo "== record batches"
+	@BUILD=$(BUILD) tests/record/run
+	@echo "== messages"
 	@tests/wire/run.sh $(BUILD)
 
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)

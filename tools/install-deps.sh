@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that libkop, kopd and the tests are built with. Does nothing when all are there.
-# Usage: tools/install-deps.sh [build|test|java]    (test, the default, includes build; java adds to it)
+# Usage: tools/install-deps.sh [build|test]    (test, the default, includes build)
 set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev libisal-dev
   libxxhash-dev libjansson-dev libuv1-dev liblmdb-dev"
 test="g++ binutils git dpkg-dev file clang clang-format libclang-rt-14-dev libcriterion-dev abigail-tools doxygen
   kcat python3 librdkafka-dev"
-java="openjdk-17-jdk-headless maven"
 
 case "${1:-test}" in
 build) packages=$build ;;
 test) packages="$build $test" ;;
-java) packages="$build $test $java" ;;
-*) echo "usage: tools/install-deps.sh [build|test|java]" >&2; exit 2 ;;
+*) echo "usage: tools/install-deps.sh [build|test]" >&2; exit 2 ;;
 esac
 
 missing=""
