@@ -109,7 +109,7 @@ uint8_t kopi_field_at_default(const kopi_field *f, const uint8_t *base) {
     return null_by_default ? array.len < 0 : array.len == 0;
   }
   if (f->flags & KOPI_FIELD_POINTER) {
-    memcpy(&at, at, sizeof at);
+    memcpy(&at, at, sizeof(const uint8_t *));
     if (null_by_default || at == NULL) return null_by_default && at == NULL;
   }
   if (kopi_kind_is_slice(f->kind)) {

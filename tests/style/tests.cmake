@@ -11,3 +11,8 @@ foreach(generator ${generators})
   string(REGEX REPLACE "/generate.py$|^gen-|.py$" "" name ${name})
   add_test(NAME generated_${name} COMMAND ${Python3_EXECUTABLE} ${generator} --check)
 endforeach()
+# Both compilers see every source, whichever builds.
+if(NOT KOP_SANITIZE)
+  add_test(NAME check_other_compiler
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check/other_compiler.py ${PROJECT_BINARY_DIR})
+endif()
