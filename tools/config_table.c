@@ -1,6 +1,7 @@
 /*
- * Prints the tables of docs/configuration.md: kopd's own settings, then the broker's and the topic's of kop/config.h. The text comes from
- * the tables that the program itself uses; tests/kopd/test_docs.py keeps the page in step (and with --write brings it there).
+ * Prints the tables of docs/configuration.md: kopd's own settings, then the broker's and the
+ * topic's of kop/config.h. The text comes from the tables that the program itself uses;
+ * tests/kopd/test_docs.py keeps the page in step (and with --write brings it there).
  */
 #include <kop/config.h>
 #include <stdio.h>

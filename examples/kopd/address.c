@@ -1,4 +1,7 @@
-/* Splits at the last colon outside brackets; a bare IPv6 address is refused, since its port cannot be told from it. */
+/*
+ * Splits at the last colon outside brackets; a bare IPv6 address is refused, since its port cannot
+ * be told from it.
+ */
 #include "address.h"
 
 #include <stdio.h>

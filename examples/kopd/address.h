@@ -1,4 +1,6 @@
-/* HOST:PORT as people write it: 127.0.0.1:9092, [::1]:9092, localhost:9092, :9092 (every address). */
+/*
+ * HOST:PORT as people write it: 127.0.0.1:9092, [::1]:9092, localhost:9092, :9092 (every address).
+ */
 #ifndef KOPD_ADDRESS_H
 #define KOPD_ADDRESS_H
 

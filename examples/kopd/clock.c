@@ -1,4 +1,7 @@
-/* Both clocks come from clock_gettime: the monotonic one drives timers, the wall clock stamps records. */
+/*
+ * Both clocks come from clock_gettime: the monotonic one drives timers, the wall clock stamps
+ * records.
+ */
 #include "clock.h"
 
 #include <time.h>

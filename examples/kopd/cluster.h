@@ -1,8 +1,8 @@
 /*
  * What the nodes of the process know of each other: who lives and under which addresses.
  *
- * Shared by all threads. A node compares the version with the one it has seen, at each turn of its loop; whoever changes
- * something wakes the others.
+ * Shared by all threads. A node compares the version with the one it has seen, at each turn of its
+ * loop; whoever changes something wakes the others.
  */
 #ifndef KOPD_CLUSTER_H
 #define KOPD_CLUSTER_H

@@ -27,7 +27,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   (void)buf;
   if (!c->open) return;
   if (n == UV_ENOBUFS) {
-    /* The engine wants no more; its RECV_PAUSE is on the way, and RECV_RESUME starts reading again. */
+    /*
+     * The engine wants no more; its RECV_PAUSE is on the way, and RECV_RESUME starts reading again.
+     */
     uv_read_stop(stream);
   } else if (n < 0) {
     kopd_conn_close(c);

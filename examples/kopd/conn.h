@@ -1,4 +1,6 @@
-/* What transport.c (listeners, the table of connections) and conn.c (one connection's bytes) share. */
+/*
+ * What transport.c (listeners, the table of connections) and conn.c (one connection's bytes) share.
+ */
 #ifndef KOPD_CONN_H
 #define KOPD_CONN_H
 
@@ -12,8 +14,9 @@
  *
  *     accepted -> open -> closing -> its memory is freed by the close callback
  *
- * `open` is the engine's view: from conn_open to conn_closed. An effect that was on its way when the connection closed finds
- * either a closing connection or, by the generation in its context, none.
+ * `open` is the engine's view: from conn_open to conn_closed. An effect that was on its way when
+ * the connection closed finds either a closing connection or, by the generation in its context,
+ * none.
  */
 typedef struct kopd_conn {
   uv_tcp_t tcp;

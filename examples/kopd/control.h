@@ -2,7 +2,7 @@
  * What the metrics address answers:
  *
  *     GET  /metrics            Prometheus text
- *     GET  /health             200 "ok" while every node that should serve does, else 503 and which does not
+ *     GET  /health             200 while every node serves, else 503 and which does not
  *     POST /nodes/ID/stop      202; only with node.control=on
  *     POST /nodes/ID/start     202; likewise
  */

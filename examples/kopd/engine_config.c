@@ -1,4 +1,7 @@
-/* Every broker setting that was given goes to the engine, so that DescribeConfigs shows what is in force. */
+/*
+ * Every broker setting that was given goes to the engine, so that DescribeConfigs shows what is in
+ * force.
+ */
 #include "engine_config.h"
 
 #include <kop/config.h>
@@ -12,7 +15,10 @@ static kop_slice slice_of(const char *text) {
   return (kop_slice){(const uint8_t *)text, strlen(text)};
 }
 
-/* The settings of kop/config.h among those that were given. *count receives how many; NULL if memory is refused. */
+/*
+ * The settings of kop/config.h among those that were given. *count receives how many; NULL if
+ * memory is refused.
+ */
 static kop_config_entry *broker_settings(const kopd_settings *s, uint32_t *count) {
   kop_config_entry *entries = calloc(s->count + 1, sizeof *entries);
   if (entries == NULL) return NULL;

@@ -1,6 +1,6 @@
 /*
- * A very small HTTP server for /metrics and /health: one request a connection, no body, bounded in every way (head of 4 KiB, 32
- * connections, 5 seconds). A client that breaks a bound is closed.
+ * A very small HTTP server for /metrics and /health: one request a connection, no body, bounded in
+ * every way (head of 4 KiB, 32 connections, 5 seconds). A client that breaks a bound is closed.
  */
 #ifndef KOPD_HTTP_H
 #define KOPD_HTTP_H
@@ -20,12 +20,16 @@ typedef struct kopd_http_request {
   char path[256]; /* without the query */
 } kopd_http_request;
 
-/* Writes the body, returns the status (200, 404, ...) and sets the content type if it is not text/plain. */
+/*
+ * Writes the body, returns the status (200, 404, ...) and sets the content type if it is not
+ * text/plain.
+ */
 typedef int (*kopd_http_handler)(void *user_data, const kopd_http_request *request, kopd_text *body,
                                  const char **content_type);
 
 /*
- * Looks for a whole head in len bytes: 1 and *out filled, 0 if more must come, -1 if this will never be a request.
+ * Looks for a whole head in len bytes: 1 and *out filled, 0 if more must come, -1 if this will
+ * never be a request.
  */
 int kopd_http_parse(const char *bytes, size_t len, kopd_http_request *out);
 

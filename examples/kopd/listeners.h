@@ -5,8 +5,8 @@
  *     advertised.listeners=EXTERNAL://broker.example:9192
  *     listener.security.protocol.map=PLAINTEXT:PLAINTEXT,EXTERNAL:PLAINTEXT
  *
- * A listener that advertises nothing of its own is advertised as it listens. With several nodes, node n (from 0) listens and is
- * advertised n ports further on.
+ * A listener that advertises nothing of its own is advertised as it listens. With several nodes,
+ * node n (from 0) listens and is advertised n ports further on.
  */
 #ifndef KOPD_LISTENERS_H
 #define KOPD_LISTENERS_H
@@ -28,8 +28,8 @@ typedef struct kopd_listeners {
 } kopd_listeners;
 
 /*
- * Reads the three settings; advertised and map may be NULL. nodes is how many ports in a row each listener takes. Returns 0, or -1
- * with a sentence in err.
+ * Reads the three settings; advertised and map may be NULL. nodes is how many ports in a row each
+ * listener takes. Returns 0, or -1 with a sentence in err.
  */
 int kopd_listeners_parse(kopd_listeners *out, const char *listeners, const char *advertised,
                          const char *map, uint32_t nodes, char *err, size_t errcap);

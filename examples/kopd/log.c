@@ -1,4 +1,7 @@
-/* One write(2) per line, so that lines of several threads never mix. The only state is the level and the flood counter. */
+/*
+ * One write(2) per line, so that lines of several threads never mix. The only state is the level
+ * and the flood counter.
+ */
 #include "log.h"
 
 #include <kop/effect.h>

@@ -3,8 +3,9 @@
  *
  *     2026-11-24T08:14:52.123Z WARN  node 1: connection refused: ...
  *
- * Safe from any thread. Control characters are escaped, so that what a client sends (a topic name, a client id) cannot forge
- * a line; and a flood is cut to a number of lines a second, with a count of what was left out.
+ * Safe from any thread. Control characters are escaped, so that what a client sends (a topic name,
+ * a client id) cannot forge a line; and a flood is cut to a number of lines a second, with a count
+ * of what was left out.
  */
 #ifndef KOPD_LOG_H
 #define KOPD_LOG_H
@@ -34,7 +35,10 @@ void kopd_log_text(uint32_t level, int32_t node, const char *text, size_t len);
 /* "warn" to KOP_LOG_WARN and so on; 0 for a word that is no level. */
 uint32_t kopd_log_level_of(const char *word);
 
-/* Writes one line into out (at least KOPD_LOG_LINE_MAX bytes), line end included; returns its length. */
+/*
+ * Writes one line into out (at least KOPD_LOG_LINE_MAX bytes), line end included; returns its
+ * length.
+ */
 size_t kopd_log_format(char *out, int64_t wall_ms, uint32_t level, int32_t node, const char *text,
                        size_t len);
 

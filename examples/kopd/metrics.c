@@ -1,5 +1,6 @@
 /*
- * Prometheus' text format. A table says which field of which struct is which metric, so that a new counter is one row.
+ * Prometheus' text format. A table says which field of which struct is which metric, so that a new
+ * counter is one row.
  *
  *     # HELP kop_requests_total Requests decoded.
  *     # TYPE kop_requests_total counter

@@ -17,7 +17,10 @@
 /* The loop's frames are small; what is not touched of a stack costs nothing, but what is stays. */
 #define NODE_STACK_BYTES (256u * 1024)
 
-/* How long after cutting all connections a node may take to come to rest before the process is ended. */
+/*
+ * How long after cutting all connections a node may take to come to rest before the process is
+ * ended.
+ */
 #define GIVE_UP_MS 5000
 
 /* Answers and events taken from the store at a time. */
@@ -220,7 +223,10 @@ static void pump(uv_prepare_t *prepare) {
   publish(n, 0);
   if (state_of(n) == KOPD_NODE_DRAINING && kop_engine_is_idle(n->engine) &&
       kopd_transport_connections(n->transport) == 0) {
-    /* Nothing is left: all handles close and uv_run returns. The store stops calling before `wake` goes. */
+    /*
+     * Nothing is left: all handles close and uv_run returns. The store stops calling before `wake`
+     * goes.
+     */
     kopd_store_detach(n->client);
     n->client = NULL;
     uv_prepare_stop(&n->prepare);

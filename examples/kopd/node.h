@@ -5,9 +5,10 @@
  *
  *     OPEN ---start---> RUNNING ---stop---> DRAINING ---idle, or the deadline---> ENDED ---free--->
  *
- * OPEN: listening, connections wait in the backlog. RUNNING: the thread turns the loop; at each turn, before it sleeps, `pump`
- * carries answers and events in and effects out until neither is left. DRAINING: nothing new is taken, what is under way is
- * answered; at the deadline connections are cut. ENDED: the thread has returned, the store has the partitions back.
+ * OPEN: listening, connections wait in the backlog. RUNNING: the thread turns the loop; at each
+ * turn, before it sleeps, `pump` carries answers and events in and effects out until neither is
+ * left. DRAINING: nothing new is taken, what is under way is answered; at the deadline connections
+ * are cut. ENDED: the thread has returned, the store has the partitions back.
  */
 #ifndef KOPD_NODE_H
 #define KOPD_NODE_H
@@ -55,7 +56,9 @@ void kopd_node_wake(kopd_node *n);
 /* A copy of the node's latest numbers; from any thread. */
 void kopd_node_stats_get(kopd_node *n, kopd_node_stats *out);
 
-/* Joins the thread of an ENDED node (or one that never started) and frees everything. NULL is fine. */
+/*
+ * Joins the thread of an ENDED node (or one that never started) and frees everything. NULL is fine.
+ */
 void kopd_node_free(kopd_node *n);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * What kopd was told to do: flags, environment and server.properties resolved into one struct that is right or refused.
+ * What kopd was told to do: flags, environment and server.properties resolved into one struct that
+ * is right or refused.
  */
 #ifndef KOPD_OPTIONS_H
 #define KOPD_OPTIONS_H
@@ -35,7 +36,8 @@ typedef struct kopd_options {
 } kopd_options;
 
 /*
- * Reads argv and the environment, and the file that --config names. Returns 0, or -1 with one sentence in err. Free in both cases.
+ * Reads argv and the environment, and the file that --config names. Returns 0, or -1 with one
+ * sentence in err. Free in both cases.
  */
 int kopd_options_read(kopd_options *o, int argc, char *const *argv, char *const *environ_,
                       char *err, size_t errcap);

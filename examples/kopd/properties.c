@@ -6,8 +6,9 @@
  *     name=a,\
  *          b            the line goes on; leading blanks of the next are dropped
  *
- * Blanks around the name and before the value go, those after it too (Kafka trims values). The escapes \t \n \r \f \\ and \uXXXX
- * (written as UTF-8) are known; any other escaped character stands for itself.
+ * Blanks around the name and before the value go, those after it too (Kafka trims values). The
+ * escapes \t \n \r \f \\ and \uXXXX (written as UTF-8) are known; any other escaped character
+ * stands for itself.
  */
 #include "settings.h"
 
@@ -103,7 +104,10 @@ static int hex4(const char *text) {
   return code;
 }
 
-/* Takes the escapes away in place; the result is never longer. Returns -1 for a \u without four digits. */
+/*
+ * Takes the escapes away in place; the result is never longer. Returns -1 for a \u without four
+ * digits.
+ */
 static int unescape(char *text) {
   char *out = text;
   for (const char *in = text; *in != '\0'; in++) {

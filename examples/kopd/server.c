@@ -65,7 +65,10 @@ static int open_store(kopd_server *s) {
   return 0;
 }
 
-/* Raises the soft limit on descriptors to the hard one; returns what a node may use for connections. */
+/*
+ * Raises the soft limit on descriptors to the hard one; returns what a node may use for
+ * connections.
+ */
 static uint32_t connections_per_node(const kopd_options *o) {
   struct rlimit limit = {0};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return o->max_connections;
@@ -236,7 +239,10 @@ int kopd_server_run(const kopd_options *options) {
   if (s == NULL) return 1;
   s->options = options;
   signal(SIGPIPE, SIG_IGN);
-  /* A heap for each node's thread and few for the rest: small when idle, without a queue for the allocator under load. */
+  /*
+   * A heap for each node's thread and few for the rest: small when idle, without a queue for the
+   * allocator under load.
+   */
   mallopt(M_ARENA_MAX, options->nodes < 8 ? (int)options->nodes + 2 : 10);
   s->max_connections = connections_per_node(options);
   s->cluster = kopd_cluster_new(&options->listeners, options->first_node_id, options->nodes);

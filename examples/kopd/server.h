@@ -10,7 +10,10 @@
 
 #include "options.h"
 
-/* Serves until a signal ends it. Returns the exit status: 0 after an orderly end, 1 when serving was not possible. */
+/*
+ * Serves until a signal ends it. Returns the exit status: 0 after an orderly end, 1 when serving
+ * was not possible.
+ */
 int kopd_server_run(const kopd_options *options);
 
 #endif

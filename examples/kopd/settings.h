@@ -5,8 +5,8 @@
  *
  *     flag  >  environment (KOP_...)  >  server.properties  >  default
  *
- * Which names exist: kopd's own (settings_table.c) and the broker settings of kop/config.h. Each value remembers where it came
- * from, so that a complaint can name the place.
+ * Which names exist: kopd's own (settings_table.c) and the broker settings of kop/config.h. Each
+ * value remembers where it came from, so that a complaint can name the place.
  */
 #ifndef KOPD_SETTINGS_H
 #define KOPD_SETTINGS_H
@@ -54,8 +54,8 @@ const kopd_own_setting *kopd_own_setting_of_flag(const char *flag);
 int kopd_setting_exists(const char *name);
 
 /*
- * Notes a value. Returns 0, or -1 with one sentence in err: no such name, a value that the table refuses, no memory.
- * where is copied.
+ * Notes a value. Returns 0, or -1 with one sentence in err: no such name, a value that the table
+ * refuses, no memory. where is copied.
  */
 int kopd_settings_set(kopd_settings *s, const char *name, const char *value, int from,
                       const char *where, char *err, size_t errcap);
@@ -63,7 +63,10 @@ int kopd_settings_set(kopd_settings *s, const char *name, const char *value, int
 /* The value that wins, or NULL. */
 const kopd_setting *kopd_settings_get(const kopd_settings *s, const char *name);
 
-/* Takes every KOP_... variable that names a setting; others (KOP_CACHE of the build) are left alone. Returns as kopd_settings_set. */
+/*
+ * Takes every KOP_... variable that names a setting; others (KOP_CACHE of the build) are left
+ * alone. Returns as kopd_settings_set.
+ */
 int kopd_settings_read_environment(kopd_settings *s, char *const *environ_, char *err,
                                    size_t errcap);
 

@@ -1,4 +1,7 @@
-/* Listening sockets, limits on connections, and the table from an effect's context to its connection; see transport.h. */
+/*
+ * Listening sockets, limits on connections, and the table from an effect's context to its
+ * connection; see transport.h.
+ */
 #include "conn.h"
 
 #include <fcntl.h>
@@ -13,8 +16,8 @@
 #include "log.h"
 
 /*
- * A context is slot | generation << 32. The generation counts the slot's tenants, so that an effect drained after its connection
- * has closed never meets the next one.
+ * A context is slot | generation << 32. The generation counts the slot's tenants, so that an effect
+ * drained after its connection has closed never meets the next one.
  */
 typedef struct slot {
   kopd_conn *conn;
@@ -156,7 +159,10 @@ static int peer_of(kopd_conn *c, char *text, size_t cap) {
   return 0;
 }
 
-/* Counts by walking the table: the limit is off by default, and a table of thousands is walked in microseconds. */
+/*
+ * Counts by walking the table: the limit is off by default, and a table of thousands is walked in
+ * microseconds.
+ */
 static uint32_t connections_from(const kopd_transport *t, const uint8_t *address) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < t->slots_count; i++) {
@@ -214,7 +220,10 @@ static void on_shed(uv_handle_t *handle) {
   }
 }
 
-/* libuv accepts nothing more until uv_accept takes what it has, so that needs a handle that is always there. */
+/*
+ * libuv accepts nothing more until uv_accept takes what it has, so that needs a handle that is
+ * always there.
+ */
 static void shed_without_memory(listening *l) {
   if (l->shed.data != NULL) {
     l->shed_again = 1;

@@ -1,9 +1,9 @@
 /*
  * TCP for one engine: listeners, connections, and the four effects that speak of them.
  *
- * The engine says where a connection's next bytes belong, so they are read straight into the request's frame; SEND's slices go
- * to the kernel from where they lie. The engine decides when reading pauses; a peer that does not read is noticed by its SEND
- * staying open.
+ * The engine says where a connection's next bytes belong, so they are read straight into the
+ * request's frame; SEND's slices go to the kernel from where they lie. The engine decides when
+ * reading pauses; a peer that does not read is noticed by its SEND staying open.
  *
  * Everything runs on the thread of the loop.
  */
@@ -31,8 +31,8 @@ typedef struct kopd_transport_config {
 kopd_transport *kopd_transport_new(const kopd_transport_config *config);
 
 /*
- * Binds and listens; connections wait in the backlog until kopd_transport_serve. *port receives the port in use.
- * Returns 0, or -1 with a sentence in err.
+ * Binds and listens; connections wait in the backlog until kopd_transport_serve. *port receives the
+ * port in use. Returns 0, or -1 with a sentence in err.
  */
 int kopd_transport_listen(kopd_transport *t, uint32_t listener, const kopd_address *address,
                           uint16_t *port, char *err, size_t errcap);
@@ -40,7 +40,10 @@ int kopd_transport_listen(kopd_transport *t, uint32_t listener, const kopd_addre
 /* Connections are for this engine from here on. Call before the loop runs. */
 void kopd_transport_serve(kopd_transport *t, kop_engine *engine);
 
-/* Carries out SEND, CLOSE, RECV_PAUSE or RECV_RESUME. SEND is completed to the engine, now or later. */
+/*
+ * Carries out SEND, CLOSE, RECV_PAUSE or RECV_RESUME. SEND is completed to the engine, now or
+ * later.
+ */
 void kopd_transport_effect(kopd_transport *t, const kop_effect *effect);
 
 /* Closes the listening sockets; connections stay. */

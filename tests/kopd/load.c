@@ -1,12 +1,13 @@
 /*
- * The client of the kill loop: librdkafka, idempotent, acks=all, one numbered record after the other into each partition.
+ * The client of the kill loop: librdkafka, idempotent, acks=all, one numbered record after the
+ * other into each partition.
  *
- *     load produce BOOTSTRAP TOPIC PARTITIONS BYTES    until standard input ends; then waits for every answer
+ *     load produce BOOTSTRAP TOPIC PARTITIONS BYTES    until input ends, then every answer
  *     load verify BOOTSTRAP TOPIC PARTITIONS           reads all back: each number once, in order
  *
- * Each prints one line: "produced N acknowledged N failed N" and "read N missing N twice N disordered N"; for each partition the
- * numbers are 0, 1, 2 and so on, so that what is missing, doubled or out of place is known exactly. Exit status 1 if
- * anything is not as it must be.
+ * Each prints one line: "produced N acknowledged N failed N" and "read N missing N twice N
+ * disordered N"; for each partition the numbers are 0, 1, 2 and so on, so that what is missing,
+ * doubled or out of place is known exactly. Exit status 1 if anything is not as it must be.
  */
 #include <librdkafka/rdkafka.h>
 #include <poll.h>

@@ -20,7 +20,8 @@ KOPD = os.environ["KOPD"]
 SANITIZED = bool(os.environ.get("KOPD_SANITIZE"))
 
 
-# Below the range from which the system takes the ports of outgoing connections, so that a server that is killed finds its port again.
+# Below the range from which the system takes the ports of outgoing connections, so that a
+# server that is killed finds its port again.
 PORTS = range(19400, 19500)
 
 

@@ -1,6 +1,6 @@
 /*
- * An engine for tests of the transport: it remembers what it was told. It defines the kop_engine_ functions that the transport calls, so
- * that the linker takes these instead of the library's.
+ * An engine for tests of the transport: it remembers what it was told. It defines the kop_engine_
+ * functions that the transport calls, so that the linker takes these instead of the library's.
  */
 #ifndef FAKE_ENGINE_H
 #define FAKE_ENGINE_H

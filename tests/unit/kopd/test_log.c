@@ -62,7 +62,10 @@ Test(log, a_flood_is_cut_and_counted) {
   }
   close(pipe_fds[1]);
   size_t lines = count_lines(pipe_fds[0], last, sizeof last);
-  /* 1,010 lines were logged; a second boundary may have let a second hundred pass, with notes between. */
+  /*
+   * 1,010 lines were logged; a second boundary may have let a second hundred pass, with notes
+   * between.
+   */
   cr_assert(lines >= KOPD_LOG_LINES_PER_SECOND + 9 && lines < 4 * KOPD_LOG_LINES_PER_SECOND, "%zu",
             lines);
   cr_assert(strstr(last, "ERROR e") != NULL, "%s", last);
