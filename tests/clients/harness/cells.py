@@ -17,6 +17,7 @@ from .driver import ClientError, Driver, Record
 # headers has 61 bytes of head, 3 of record length, 4 of attributes, deltas and null key, 3 of value length and 1 of header count.
 BATCH_LIMIT = 1048588
 VALUE_LIMIT = BATCH_LIMIT - 72
+PATIENCE = 10  # seconds
 
 
 class Failure(Exception):
@@ -73,13 +74,30 @@ class Context:
         cluster = raw.metadata(self.bootstrap, topic)
         return raw.batch_heads(cluster.brokers[cluster.topic.leaders[partition]], topic, partition)
 
+    def await_end(self, topic, partition, count):
+        """The end offset of a partition, waited for a little: what was sent with acks 0 may be on its way."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            heads = self.batch_heads(topic, partition)
+            end = heads[-1].base_offset + heads[-1].records if heads else 0
+            if end >= count or time.monotonic() > deadline:
+                return end
+            time.sleep(0.05)
+
     def can(self, cell):
         return cell not in self.client.get("na", {})
 
     def read_back(self, topic, sent, offsets):
         """All that was sent is there, once and in order, for the reference and for the client itself."""
         expected = placed(sent)
-        for record, offset in zip(expected, offsets, strict=True):
+        for partition in {record.partition for record in sent}:
+            count = sum(record.partition == partition for record in sent)
+            end = self.await_end(topic, partition, count)
+            if end != count:
+                raise Failure(f"partition {partition} has {end} records in place of {count}")
+        if len(offsets) != len(sent):
+            raise Failure(f"the client was told {len(offsets)} offsets of {len(sent)} records")
+        for record, offset in zip(expected, offsets):
             if offset is not None and offset != record.offset:
                 raise Failure(f"the client was told offset {offset} of a record at offset {record.offset}")
         self.expect(self.reference, "the reference", topic, expected, self.client.get("sets_timestamps", True))
@@ -308,6 +326,7 @@ def over_limit(c):
     topic = c.new_topic("over-limit")
     before, after = sample(2)
     offsets = c.driver.produce(topic, [before])
+    connections = c.driver.connections()
     try:
         c.driver.produce(topic, [_sized(VALUE_LIMIT + 1)])
         raise Failure("a batch over the limit was taken")
@@ -315,6 +334,8 @@ def over_limit(c):
         if c.client["too_large"] not in str(error):
             raise Failure(f"not the error of a message that is too large: {error}") from None
     offsets += c.driver.produce(topic, [after])
+    if not connections <= c.driver.connections():
+        raise Failure("a connection was closed over it")
     c.read_back(topic, [before, after], offsets)
 
 

@@ -36,6 +36,9 @@ class Report:
     def title(self, name):
         return f"{self.clients[name]['title']} {self.versions.get(name, '')}".strip()
 
+    def was_run(self, cell):
+        return any(cell.id == ran for _, ran in self.results)
+
     def mark(self, name, cell):
         if name in self.skipped:
             return "skip"
@@ -55,11 +58,11 @@ class Report:
             width = max(len(cell.title) for cell in self.cells) + 2
             for number, name in enumerate(names):
                 lines.append(" " * width + "  |  " * number + f"  {self.title(name)}")
-            for cell in self.cells:
+            for cell in filter(self.was_run, self.cells):
                 lines.append(cell.title.ljust(width) + "".join(f"{self.mark(name, cell):^5}" for name in names))
         if tools.NAME in self.chosen:
             lines.append(self.title(tools.NAME))
-            lines += [f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}" for cell in tools.CELLS]
+            lines += [f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}" for cell in filter(self.was_run, tools.CELLS)]
         for name, reason in self.skipped.items():
             lines.append(f"skipped: {name}: {reason}")
         lines.append(f"{self.count('n/a')} cells n/a, {len(self.skipped)} clients skipped")

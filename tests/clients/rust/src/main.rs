@@ -1,6 +1,6 @@
 //! The rskafka driver of the client matrix: a JSON request a line in, a JSON answer a line out. See tests/clients/README.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 use serde_json::{Value, json};
 
+/// The partitions that were asked for, each with a connection of its own.
+type Partitions = HashMap<(String, i64), PartitionClient>;
 type Answer = Result<Value, Box<dyn Error>>;
 
 /// How long a consumer waits for the records that it was asked for.
@@ -21,10 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(25);
 async fn main() -> Result<(), Box<dyn Error>> {
     let bootstrap = std::env::args().nth(1).ok_or("no address given")?;
     let client = ClientBuilder::new(vec![bootstrap]).build().await?;
+    let mut partitions = Partitions::new();
     let mut output = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
-        let answer = match handle(&client, &request).await {
+        let answer = match handle(&client, &mut partitions, &request).await {
             Ok(answer) => answer,
             Err(error) => json!({ "error": error.to_string() }),
         };
@@ -34,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn handle(client: &Client, request: &Value) -> Answer {
+async fn handle(client: &Client, open: &mut Partitions, request: &Value) -> Answer {
     match text(request, "op")? {
         "hello" => Ok(json!({ "version": version()? })),
         "create" => {
@@ -57,8 +60,8 @@ async fn handle(client: &Client, request: &Value) -> Answer {
                 .await?;
             Ok(json!({}))
         }
-        "produce" => produce(client, request).await,
-        "consume" => consume(client, request).await,
+        "produce" => produce(client, open, request).await,
+        "consume" => consume(client, open, request).await,
         other => Err(format!("unknown request {other}").into()),
     }
 }
@@ -78,7 +81,7 @@ async fn describe(client: &Client, request: &Value) -> Answer {
     Ok(json!({ "brokers": [], "partitions": partitions }))
 }
 
-async fn produce(client: &Client, request: &Value) -> Answer {
+async fn produce(client: &Client, open: &mut Partitions, request: &Value) -> Answer {
     let compression = match text(request, "codec")? {
         "gzip" => Compression::Gzip,
         "snappy" => Compression::Snappy,
@@ -97,7 +100,7 @@ async fn produce(client: &Client, request: &Value) -> Answer {
     let mut offsets = vec![0; records.len()];
     for (partition, batch) in batches {
         let (places, records): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let produced = open(client, request, partition)
+        let produced = partition_client(client, open, request, partition)
             .await?
             .produce(records, compression)
             .await?;
@@ -108,9 +111,9 @@ async fn produce(client: &Client, request: &Value) -> Answer {
     Ok(json!({ "offsets": offsets }))
 }
 
-async fn consume(client: &Client, request: &Value) -> Answer {
+async fn consume(client: &Client, open: &mut Partitions, request: &Value) -> Answer {
     let partition = number(request, "partition")?;
-    let partition_client = open(client, request, partition).await?;
+    let partition_client = partition_client(client, open, request, partition).await?;
     let at = number(request, "at")?;
     let mut offset = match text(request, "from")? {
         "earliest" => partition_client.get_offset(OffsetAt::Earliest).await?,
@@ -147,18 +150,21 @@ async fn consume(client: &Client, request: &Value) -> Answer {
     Ok(json!({ "records": records }))
 }
 
-async fn open(
+async fn partition_client<'a>(
     client: &Client,
+    open: &'a mut Partitions,
     request: &Value,
     partition: i64,
-) -> Result<PartitionClient, Box<dyn Error>> {
-    Ok(client
-        .partition_client(
-            text(request, "topic")?,
-            partition.try_into()?,
-            UnknownTopicHandling::Retry,
-        )
-        .await?)
+) -> Result<&'a PartitionClient, Box<dyn Error>> {
+    let key = (text(request, "topic")?.to_owned(), partition);
+    if !open.contains_key(&key) {
+        let handling = UnknownTopicHandling::Retry;
+        let opened = client
+            .partition_client(key.0.clone(), partition.try_into()?, handling)
+            .await?;
+        open.insert(key.clone(), opened);
+    }
+    Ok(&open[&key])
 }
 
 fn record(item: &Value) -> Result<Record, Box<dyn Error>> {
