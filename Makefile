@@ -6,8 +6,8 @@ SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
-.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire fuzz docs abi abi-update package \
-  generate format clean
+.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire test-clients fuzz docs abi \
+  abi-update package generate format clean
 
 all: deps configure ## build build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -47,6 +47,11 @@ test-wire: deps-test all ## messages and record batches against Kafka's own Java
 	@BUILD=$(BUILD) tests/record/run
 	@echo "== messages"
 	@tests/wire/run.sh $(BUILD)
+
+test-clients: deps-test ## real clients against kopd: CLIENT=name, STORE=memory|file, QUICK=1, SERVER=kafka (see tests/clients/run)
+	@tools/install-toolchains.sh
+	@[ "$(SERVER)" = kafka ] || $(MAKE) --no-print-directory all
+	@KOPD=$(abspath $(BUILD))/kopd tests/clients/run
 
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
