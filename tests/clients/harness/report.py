@@ -63,6 +63,9 @@ class Report:
         if tools.NAME in self.chosen:
             lines.append(self.title(tools.NAME))
             lines += [f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}" for cell in filter(self.was_run, tools.CELLS)]
+        for (name, cell), stores in self.results.items():
+            if cell == "driver":
+                lines.append(f"no driver: {name} ({', '.join(stores)})")
         for name, reason in self.skipped.items():
             lines.append(f"skipped: {name}: {reason}")
         lines.append(f"{self.count('n/a')} cells n/a, {len(self.skipped)} clients skipped")

@@ -21,6 +21,10 @@ class Kafka:
         self.port = port
         self.title = f"Apache Kafka {KAFKA_VERSION}"
 
+    @staticmethod
+    def check():
+        """Nothing that the drivers do not need too."""
+
     def start(self):
         subprocess.run(
             [ROOT / "tools/kafka-server.sh", "start", KAFKA_VERSION, str(self.port), self.folder / "kafka", str(NODES)],
@@ -30,30 +34,39 @@ class Kafka:
     def stop(self):
         subprocess.run([ROOT / "tools/kafka-server.sh", "stop", self.folder / "kafka"], check=True)
 
+    def kill(self):
+        subprocess.run([ROOT / "tools/kafka-server.sh", "kill", self.folder / "kafka"], check=False)
+
 
 class Kopd:
     settle_seconds = 0  # CreateTopics answers once every live node of the process knows the topic
 
     def __init__(self, store, folder, port):
-        binary = Path(os.environ.get("KOPD") or ROOT / "build/kopd")
         self.log = folder / "kopd.log"
         self.port = port
         self.title = f"kopd, {store} store"
         self.command = [
-            binary, "--listen", f"127.0.0.1:{port}", "--nodes", str(NODES),
+            self.binary(), "--listen", f"127.0.0.1:{port}", "--nodes", str(NODES),
             "--store", "memory:" if store == "memory" else f"file:{folder}/data",
             "--metrics", f"127.0.0.1:{port + NODES}",
         ]
 
+    @staticmethod
+    def binary():
+        return Path(os.environ.get("KOPD") or ROOT / "build/kopd")
+
+    @classmethod
+    def check(cls):
+        if not cls.binary().exists():
+            raise SystemExit(f"{cls.binary()} is not built: run make first")
+
     def start(self):
-        if not self.command[0].exists():
-            raise SystemExit(f"{self.command[0]} is not built: run make first")
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
         deadline = time.monotonic() + 30
         while not any(line.startswith("kopd ready") for line in self.log.read_text().splitlines()):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
+                self.kill()
                 raise SystemExit(f"kopd did not get ready:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
 
@@ -68,6 +81,9 @@ class Kopd:
             status = "none within 30 s of SIGTERM"
         if status != 0:
             raise RuntimeError(f"kopd's exit status: {status}; the end of its log:\n{self.log.read_text()[-2000:]}")
+
+    def kill(self):
+        self.process.kill()
 
 
 def free_ports(count):

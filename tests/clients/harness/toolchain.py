@@ -26,6 +26,10 @@ class Missing(Exception):
     """A toolchain is not there, or too old."""
 
 
+class BuildFailed(Exception):
+    """A driver did not build: what its tools said."""
+
+
 def prepare(client, say):
     """Builds a client's driver if need be. Returns (command, working folder)."""
     return {"kcat": _kcat, "python": _python, "go": _go, "node": _node, "rust": _rust, "java": _java}[client["toolchain"]](client, say)
@@ -66,7 +70,7 @@ def built(name, source, say, build, salt=""):
 def run(command, cwd, **env):
     done = subprocess.run(command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}")
+        raise BuildFailed(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}")
 
 
 def _kcat(client, say):
@@ -163,9 +167,10 @@ def maven(folder, artifacts):
     run(["mvn", "-q", "-B", f"-Dmaven.repo.local={CACHE}/m2", plugin, "-DoutputDirectory=lib"], folder)
 
 
-def kafka_tools(say):
+def kafka_tools():
     """The folder of the jars of Kafka's command line tools."""
     need_java()
-    say(f"Kafka's tools {KAFKA_TOOLS} from {CACHE}/kafka")
-    done = subprocess.run([ROOT / "tools/kafka-server.sh", "lib", KAFKA_TOOLS], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([ROOT / "tools/kafka-server.sh", "lib", KAFKA_TOOLS], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BuildFailed("Kafka's tools could not be fetched")
     return done.stdout.strip()

@@ -20,8 +20,8 @@ CONSOLE_PRODUCER = "org.apache.kafka.tools.ConsoleProducer"
 CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 
 
-def prepare(_client, say):
-    return toolchain.java(f"{toolchain.kafka_tools(say)}/*"), None
+def prepare(_client, _say):
+    return toolchain.java(f"{toolchain.kafka_tools()}/*"), None
 
 
 class Tools:
