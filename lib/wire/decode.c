@@ -280,59 +280,16 @@ static const uint8_t *decode_ops(decoder *d, const kopi_op *op, const uint8_t *p
   }
 }
 
-static const kopi_tag *find_tag(const kopi_layout *layout, uint32_t tag) {
-  const kopi_tag *known = &kopi_wire_tags[layout->tags];
-  for (size_t i = 0; i < layout->tag_count; i++) {
-    if (known[i].tag == tag) return &known[i];
-  }
-  return NULL;
-}
-
 /*
- * The unknown tagged fields of one struct as they are met. Neighbours on the wire are one borrowed slice; only when a known
- * field stands between two of them is the list gathered in the arena, so once for each known field at most.
+ * The known tags of a layout are 0, 1, 2 and so on without a gap, and tags ascend on the wire. So the unknown ones, all higher,
+ * stand together at the end: they are kept as one borrowed slice.
  */
-typedef struct unknown_tags {
-  kop_slice list; /* all runs but the last */
-  kop_slice run;  /* the last one, on the wire */
-} unknown_tags;
-
-static uint8_t close_run(decoder *d, unknown_tags *u) {
-  if (u->list.len == 0) {
-    u->list = u->run;
-    return 1;
-  }
-  size_t size = u->list.len + u->run.len;
-  uint8_t *copy = kopi_arena_alloc(d->arena, size);
-  if (copy == NULL) {
-    fail(d, kopi_arena_status(d->arena, size));
-    return 0;
-  }
-  memcpy(copy, u->list.ptr, u->list.len);
-  memcpy(copy + u->list.len, u->run.ptr, u->run.len);
-  u->list = (kop_slice){copy, size};
-  return 1;
-}
-
-/* One more of them, raw bytes [from, to). */
-static uint8_t keep_unknown(decoder *d, unknown_tags *u, const uint8_t *from, const uint8_t *to) {
-  size_t size = (size_t)(to - from);
-  if (u->run.len > 0 && u->run.ptr + u->run.len == from) {
-    u->run.len += size;
-    return 1;
-  }
-  if (u->run.len > 0 && !close_run(d, u)) return 0;
-  u->run = (kop_slice){from, size};
-  return 1;
-}
-
 static const uint8_t *decode_tags(decoder *d, const kopi_layout *layout, const uint8_t *p,
                                   const uint8_t *end, uint8_t *base) {
-  uint32_t count = 0;
+  uint32_t count = 0, before = 0;
+  const uint8_t *unknown = NULL;
   p = read_uvarint(d, p, end, &count);
-  if (p == NULL || count == 0) return p;
-  unknown_tags unknown = {{NULL, 0}, {NULL, 0}};
-  uint32_t before = 0;
+  if (p == NULL) return NULL;
   for (uint32_t i = 0; i < count; i++) {
     const uint8_t *from = p;
     uint32_t tag = 0, size = 0;
@@ -344,19 +301,21 @@ static const uint8_t *decode_tags(decoder *d, const kopi_layout *layout, const u
     if (p == NULL) return NULL;
     if (size > (size_t)(end - p)) return fail(d, KOP_ERR_TRUNCATED);
     const uint8_t *behind = p + size;
-    const kopi_tag *known = find_tag(layout, tag);
-    if (known != NULL) {
+    if (tag < layout->tag_count) {
       uint8_t stop;
+      const kopi_tag *known = &kopi_wire_tags[layout->tags + tag];
       p = decode_ops(d, &kopi_wire_ops[known->ops], p, behind, base, &stop);
       if (p == NULL) return NULL;
       if (p != behind) return fail(d, KOP_ERR_MALFORMED);
-    } else if (!keep_unknown(d, &unknown, from, behind)) {
-      return NULL;
+    } else if (unknown == NULL) {
+      unknown = from;
     }
     p = behind;
   }
-  if (unknown.run.len > 0 && !close_run(d, &unknown)) return NULL;
-  memcpy(base + layout->tags_offset, &unknown.list, sizeof unknown.list);
+  if (unknown != NULL) {
+    kop_slice raw = {unknown, (size_t)(p - unknown)};
+    memcpy(base + layout->tags_offset, &raw, sizeof raw);
+  }
   return p;
 }
 

@@ -278,19 +278,18 @@ static uint8_t *write_known_tag(kopi_encoder *e, const kopi_tag *tag, const uint
   return encode_ops(e, &kopi_wire_ops[tag->ops], base, p, &stop);
 }
 
-/* Unknown tags below `limit` stand before the known tag of that number. */
-static uint8_t *write_unknown_tags(kopi_encoder *e, kopi_tag_reader *r, uint64_t limit,
-                                   uint8_t *p) {
-  while (p != NULL && r->data != NULL && r->tag < limit) {
-    p = write_tag_head(e, r->tag, r->size, p);
+static uint8_t *write_unknown_tags(kopi_encoder *e, const kop_slice *raw, uint8_t *p) {
+  kopi_tag_reader r;
+  for (kopi_tags_begin(&r, raw); p != NULL && r.data != NULL; kopi_tags_next(&r)) {
+    p = write_tag_head(e, r.tag, r.size, p);
     if (p == NULL) return NULL;
-    if (r->size > 0) memcpy(p, r->data, r->size);
-    p += r->size;
-    kopi_tags_next(r);
+    memcpy(p, r.data, r.size);
+    p += r.size;
   }
   return p;
 }
 
+/* Known tags have the lowest numbers, so the unknown ones follow them. */
 static uint8_t *encode_tags(kopi_encoder *e, const kopi_layout *layout, const uint8_t *base,
                             uint8_t *p) {
   const kopi_tag *tags = &kopi_wire_tags[layout->tags];
@@ -307,14 +306,10 @@ static uint8_t *encode_tags(kopi_encoder *e, const kopi_layout *layout, const ui
   }
   if (!has_room(e, p, kopi_uvarint_size(count))) return fail(e, KOP_ERR_NO_SPACE);
   p = kopi_uvarint_write(p, count);
-  kopi_tag_reader unknown;
-  kopi_tags_begin(&unknown, &raw);
   for (size_t i = 0; p != NULL && i < layout->tag_count; i++) {
-    if (!present[i]) continue;
-    p = write_unknown_tags(e, &unknown, tags[i].tag, p);
-    if (p != NULL) p = write_known_tag(e, &tags[i], base, p);
+    if (present[i]) p = write_known_tag(e, &tags[i], base, p);
   }
-  return p == NULL ? NULL : write_unknown_tags(e, &unknown, UINT64_MAX, p);
+  return p == NULL ? NULL : write_unknown_tags(e, &raw, p);
 }
 
 static uint8_t *encode_struct(kopi_encoder *e, const kopi_layout *layout, const uint8_t *base,

@@ -81,6 +81,7 @@ typedef struct kopi_op {
   uint16_t extra;
 } kopi_op;
 
+/* Tag number n of a layout is the n-th of its tags. */
 typedef struct kopi_tag {
   uint16_t tag;
   uint16_t ops;    /* index of its ops, which end with END */

@@ -197,11 +197,13 @@ def check_nesting(reader, struct, above, tagged):
 
 def check_tags(reader, message):
     for struct in message.structs:
-        tags = [field.tag for field in struct.fields if field.tag is not None]
-        if sorted(tags) != sorted(set(tags)):
-            reader.fail(f"a tag of {struct.name} is used twice")
-        if len(tags) > 32:
-            reader.fail(f"{struct.name} has more than 32 tagged fields")
+        for version in range(message.versions[0], message.versions[1] + 1):
+            tags = sorted(field.tag for field in struct.fields
+                          if field.tag is not None and field.versions[0] <= version <= field.versions[1])
+            if tags != list(range(len(tags))):
+                reader.fail(f"the tags of {struct.name} in version {version} are {tags}; they count from 0 without a gap")
+            if len(tags) > 32:
+                reader.fail(f"{struct.name} has more than 32 tagged fields")
 
 
 def load(folder):
