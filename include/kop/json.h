@@ -5,7 +5,7 @@
  * Members are called as in Kafka's own JSON (the schema's name with a small first letter). Numbers are numbers, uuids 22
  * characters of URL-safe base64, bytes and record sets base64, null is null. A field that the version lacks is left out, a tagged field at its default
  * too. What Kafka's form cannot say is said so: text that is not UTF-8 as {"base64": "..."}, unknown tagged fields as a member "unknownTags":
- * [{"tag": 7, "data": "base64"}], numbers that JSON lacks as "NaN", "Infinity" and "-Infinity". So any message that can be encoded
+ * [{"tag": 7, "data": "base64"}], numbers that JSON lacks as "NaN" (any but the usual one with its bits, "NaN(7ff8000000000001)"), "Infinity" and "-Infinity". So any message that can be encoded
  * survives the way through JSON byte for byte.
  *
  * Reading uses jansson, which allocates by malloc (never more than some ten times the text's length, all freed before the call

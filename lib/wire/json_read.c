@@ -64,12 +64,29 @@ static kop_status read_uuid(reader *r, const char *name, json_t *from, uint8_t *
   return KOP_OK;
 }
 
+/* "(7ff8000000000001)": the bits of a NaN that is not the usual one. */
+static uint8_t read_nan(const char *text, uint64_t *bits) {
+  static const char digits[] = "0123456789abcdef";
+  if (strlen(text) != 18 || text[0] != '(' || text[17] != ')') return 0;
+  *bits = 0;
+  for (size_t i = 1; i < 17; i++) {
+    const char *digit = strchr(digits, text[i]);
+    if (digit == NULL) return 0;
+    *bits = *bits << 4 | (uint64_t)(digit - digits);
+  }
+  double value;
+  memcpy(&value, bits, sizeof value);
+  return value != value;
+}
+
 static kop_status read_float(reader *r, const char *name, json_t *from, uint8_t *to) {
   double value = json_number_value(from);
   if (json_is_string(from)) {
     const char *text = json_string_value(from);
-    if (strcmp(text, "NaN") == 0) {
-      value = (double)NAN;
+    if (strncmp(text, "NaN", 3) == 0) {
+      uint64_t bits = KOPI_JSON_NAN;
+      if (text[3] != '\0' && !read_nan(text + 3, &bits)) return fail(r, name, "is not a number");
+      memcpy(&value, &bits, sizeof value);
     } else if (strcmp(text, "Infinity") == 0) {
       value = (double)INFINITY;
     } else if (strcmp(text, "-Infinity") == 0) {

@@ -80,7 +80,12 @@ static void write_float(writer *w, const uint8_t *at) {
   double value;
   memcpy(&value, at, sizeof value);
   if (value != value) {
-    put(w, "\"NaN\"");
+    uint64_t bits;
+    char text[32];
+    memcpy(&bits, at, sizeof bits);
+    snprintf(text, sizeof text, bits == KOPI_JSON_NAN ? "\"NaN\"" : "\"NaN(%016llx)\"",
+             (unsigned long long)bits);
+    put(w, text);
   } else if (value > DBL_MAX || value < -DBL_MAX) {
     put(w, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
   } else {

@@ -7,6 +7,9 @@
 /* Bytes of one value of each kind up to RECORDS. */
 extern const size_t kopi_kind_size[];
 
+/* The bits that JSON shows as "NaN"; another NaN is shown with its bits. */
+#define KOPI_JSON_NAN UINT64_C(0x7FF8000000000000)
+
 static inline uint8_t kopi_kind_is_slice(uint8_t kind) {
   return kind >= KOPI_KIND_STRING && kind <= KOPI_KIND_RECORDS;
 }

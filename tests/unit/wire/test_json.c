@@ -98,8 +98,11 @@ Test(json, recognises_text_that_is_not_utf8) {
 }
 
 Test(json, keeps_every_float) {
-  static const double values[] = {
-      0.0, -0.0, 1.0, 0.1, 1e300, 5e-324, 1.7976931348623157e308, -123456789.125};
+  uint64_t odd = UINT64_C(0xFFF0000000000001);
+  double odd_nan;
+  memcpy(&odd_nan, &odd, sizeof odd_nan);
+  const double values[] = {
+      odd_nan, 0.0, -0.0, 1.0, 0.1, 1e300, 5e-324, 1.7976931348623157e308, -123456789.125};
   kop_describe_client_quotas_response_value_data v;
   kop_describe_client_quotas_response_entry_data entry;
   kop_describe_client_quotas_response m, back;
@@ -128,7 +131,7 @@ Test(json, keeps_every_float) {
                                sizeof back, NULL, 0),
                  KOP_OK, "%s", text);
     double got = back.entries.ptr[0].values.ptr[0].value;
-    cr_assert(i == n ? got != got : memcmp(&got, &v.value, sizeof got) == 0, "%s", text);
+    cr_assert(memcmp(&got, &v.value, sizeof got) == 0, "%s", text);
     kop_json_free(NULL, text);
   }
 }
@@ -152,6 +155,9 @@ Test(json, tells_what_is_wrong_and_where) {
   expect_error(KOP_MSG_FETCH_REQUEST, 4, "{\"maxWaitMs\":2147483648}",
                "MaxWaitMs: is out of range");
   expect_error(KOP_MSG_FETCH_REQUEST, 4, "{\"maxWaitMs\":1.5}", "MaxWaitMs: is not an integer");
+  expect_error(KOP_MSG_DESCRIBE_CLIENT_QUOTAS_RESPONSE, 0,
+               "{\"entries\":[{\"values\":[{\"value\":\"NaN(3ff0000000000000)\"}]}]}",
+               "Value: is not a number");
   uint8_t msg[512];
   char small[10];
   cr_assert_eq(
