@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs a build into an empty folder, moves that folder, and builds and runs an outside program against
-# it in four ways: CMake and pkg-config, each with the shared and the static library.
+# it in four ways: CMake and pkg-config, each with the shared and the static library. A fifth way is
+# without an installation: libkop's source tree as a folder of the program's own CMake build.
 # Usage: tests/install/run.sh BUILD
 set -euo pipefail
 
@@ -26,12 +27,18 @@ verify() {
   echo "$name: ok"
 }
 
-for kind in shared static; do
-  cmake -S "$here/consumer" -B "$tmp/$kind" -DKIND=$kind -DCMAKE_PREFIX_PATH="$tmp/prefix" \
-    -DCMAKE_C_COMPILER="$cc" > "$tmp/$kind.log" || { cat "$tmp/$kind.log"; exit 1; }
-  cmake --build "$tmp/$kind" >> "$tmp/$kind.log" || { cat "$tmp/$kind.log"; exit 1; }
-  verify "cmake, $kind" "$tmp/$kind/consumer" $kind
-done
+# by_cmake NAME KIND OPTION...
+by_cmake() {
+  local name=$1 kind=$2 log=$tmp/$1.log
+  shift 2
+  { cmake -S "$here/consumer" -B "$tmp/$name" -DKIND="$kind" -DCMAKE_C_COMPILER="$cc" "$@" &&
+    cmake --build "$tmp/$name"; } > "$log" 2>&1 || { cat "$log"; exit 1; }
+  verify "cmake, $name" "$tmp/$name/consumer" "$kind"
+}
+
+by_cmake shared shared -DCMAKE_PREFIX_PATH="$tmp/prefix"
+by_cmake static static -DCMAKE_PREFIX_PATH="$tmp/prefix"
+CMAKE_C_COMPILER_LAUNCHER=$(command -v ccache || true) by_cmake source static -DKOP_SOURCE="$here/../.." -G Ninja
 
 cflags=$(pkg-config --cflags kop)
 # shellcheck disable=SC2086
