@@ -6,7 +6,7 @@ SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
-.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire test-clients fuzz docs abi \
+.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire test-clients fuzz bench docs abi \
   abi-update package generate format clean
 
 all: deps configure ## build build/libkop.so, build/libkop.a and the examples
@@ -58,6 +58,10 @@ fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, A
 	  -DKOP_BUILD_TESTS=OFF -DKOP_BUILD_EXAMPLES=OFF -DKOP_SANITIZE=address,undefined $(CMAKE_FLAGS)"
 	@echo "== fuzz, $(SECONDS) s each"
 	@tools/fuzz.sh build-fuzz $(SECONDS)
+
+bench: deps all ## libkop beside its peers in one run each, on this machine
+	@tools/install-toolchains.sh java
+	@for script in tests/bench/*.sh; do echo "== $$script"; $$script $(BUILD) || exit 1; done
 
 docs: deps-test ## the reference of the public headers in build/docs/html, warnings are errors
 	@echo "== docs"
