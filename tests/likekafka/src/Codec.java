@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
@@ -36,7 +37,7 @@ final class Codec {
   private final ClassLoader loader;
   private final Class<?> accessor;
   private final Map<String, Object> types = new HashMap<>();
-  private final Map<String, JsonNode> definitions = new HashMap<>();
+  private final Map<String, JsonNode> definitions = new ConcurrentHashMap<>();
 
   Codec(String release, Path lib) throws Exception {
     this.release = release;

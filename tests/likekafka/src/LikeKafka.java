@@ -10,6 +10,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,6 +40,8 @@ public final class LikeKafka {
   private final List<Expected> expected = new ArrayList<>();
   private final Map<String, Integer> helperVersions = new HashMap<>();
   private final long base = (System.currentTimeMillis() - 3_600_000) / 1000 * 1000;
+  /** Versions are played at the same time: most of it is waiting. */
+  private final ExecutorService players = Executors.newFixedThreadPool(6);
   private boolean record;
   private boolean show;
   private String onlyApi;
@@ -80,6 +85,9 @@ public final class LikeKafka {
         "DescribeProducers", "DescribeTopicPartitions")) {
       helperVersions.put(api, servers.stream().mapToInt(s -> s.codec.highest(api)).min().orElseThrow());
     }
+    for (Server s : servers) {
+      warmUp(s);
+    }
     List<Path> files;
     try (Stream<Path> s = Files.list(home.resolve("scenarios"))) {
       files = s.sorted().collect(Collectors.toList());
@@ -101,6 +109,19 @@ public final class LikeKafka {
     return identical + reasoned == steps && steps > 0;
   }
 
+  /** The first producer id of a broker's life is refused until it has a block of them. */
+  private void warmUp(Server server) throws Exception {
+    Scenario s = Scenario.producerId();
+    for (int i = 0; i < 200; i++) {
+      try (Play play = new Play(server.codec, server.address, new Rules(home.resolve("rules.txt")), s, 4, helperVersions, base, false)) {
+        if (play.run().containsValue("{\"errorCode\":0,\"producerId\":\"P1\",\"producerEpoch\":0}")) {
+          return;
+        }
+      }
+      Thread.sleep(20);
+    }
+  }
+
   private void one(List<Scenario> scenarios, Rules rules) throws Exception {
     String api = scenarios.get(0).api;
     Path golden = home.resolve("golden").resolve(api + ".jsonl");
@@ -113,18 +134,28 @@ public final class LikeKafka {
         continue;
       }
       Map<String, TreeMap<Integer, String>> seen = new LinkedHashMap<>();
+      Map<Integer, Future<Map<String, String>>> plays = new TreeMap<>();
       for (int v : versions(s)) {
         Server server = serverFor(api, v);
-        try (Play play = new Play(server.codec, server.address, rules, s, v, helperVersions, base, show)) {
-          for (Map.Entry<String, String> a : play.run().entrySet()) {
-            seen.computeIfAbsent(a.getKey(), k -> new TreeMap<>()).put(v, a.getValue());
-            if (!record && !show) {
-              compare(s, a.getKey(), v, known.getOrDefault(s.name + "|" + a.getKey(), Map.of()).get(v), a.getValue());
-            }
+        plays.put(v, players.submit(() -> {
+          try (Play play = new Play(server.codec, server.address, rules, s, v, helperVersions, base, show)) {
+            return play.run();
+          }
+        }));
+      }
+      for (Map.Entry<Integer, Future<Map<String, String>>> p : plays.entrySet()) {
+        int v = p.getKey();
+        for (Map.Entry<String, String> a : p.getValue().get().entrySet()) {
+          seen.computeIfAbsent(a.getKey(), k -> new TreeMap<>()).put(v, a.getValue());
+          if (!record && !show) {
+            compare(s, a.getKey(), v, known.getOrDefault(s.name + "|" + a.getKey(), Map.of()).get(v), a.getValue());
           }
         }
       }
       write(out, s, seen);
+    }
+    if (!record && !show && onlyScenario == null) {
+      advertised(api);
     }
     if (show) {
       System.out.print(out);
@@ -133,6 +164,24 @@ public final class LikeKafka {
       System.out.println(api + ": recorded in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     } else {
       System.out.println(api + ": " + (steps - before) + " steps in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    }
+  }
+
+  /** What is played must be advertised: one step for each version. */
+  private void advertised(String api) throws Exception {
+    for (int v = 0; v < 32; v++) {
+      int version = v;
+      if (servers.stream().noneMatch(x -> x.codec.codes(api, version)) || onlyVersion >= 0 && onlyVersion != v) {
+        continue;
+      }
+      Server s = serverFor(api, v);
+      int[] range = Play.advertised(s.codec, s.address, s.codec.key(api));
+      steps++;
+      if (range != null && range[0] <= v && v <= range[1]) {
+        identical++;
+      } else {
+        System.out.println(api + " v" + v + " is not advertised");
+      }
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.Map;
 final class Names {
   static final String ZERO = "AAAAAAAAAAAAAAAAAAAAAA";
   private static final long NEAR = 20 * 60 * 1000;
+  private static final long DAYS = 30L * 24 * 3600 * 1000;
 
   final String prefix;
   final long base;
@@ -49,12 +50,14 @@ final class Names {
     return symbol("#", JsonNodeFactory.instance.textNode(id)).asText();
   }
 
+  /** Scripts write times a few hours around the base time, which lies an hour back; all but these stay numbers. */
   JsonNode time(long ms) {
     JsonNodeFactory make = JsonNodeFactory.instance;
-    if (Math.abs(ms - base) < NEAR) {
-      return make.textNode(ms < base ? "T" + (ms - base) : "T+" + (ms - base));
+    if (Math.abs(ms - System.currentTimeMillis()) < NEAR) {
+      return make.textNode("NOW");
     }
-    return Math.abs(ms - System.currentTimeMillis()) < NEAR ? make.textNode("NOW") : make.numberNode(ms);
+    return Math.abs(ms - base) > DAYS ? make.numberNode(ms)
+        : make.textNode(ms < base ? "T" + (ms - base) : "T+" + (ms - base));
   }
 
   JsonNode epoch(long epoch) {
@@ -62,9 +65,10 @@ final class Names {
     return epoch < 0 ? make.numberNode(epoch) : make.textNode("E" + (epoch < firstEpoch ? "" : "+") + (epoch - firstEpoch));
   }
 
-  JsonNode node(int id) {
-    JsonNodeFactory make = JsonNodeFactory.instance;
-    return id == node ? make.textNode("NODE") : make.numberNode(id);
+  /** A node id, or the text that names a broker among config resources. */
+  JsonNode node(JsonNode id) {
+    return id.asText().equals(Integer.toString(node)) ? JsonNodeFactory.instance.textNode("NODE")
+        : id.isTextual() ? JsonNodeFactory.instance.textNode(strip(id.asText())) : id;
   }
 
   JsonNode symbol(String kind, JsonNode value) {

@@ -23,6 +23,7 @@ import java.util.UUID;
 /** One scenario played at one version against one server. */
 final class Play implements Codec.Filler, AutoCloseable {
   private static final int PATIENCE_MS = 20_000;
+  private static final int READY_MS = 5_000;
 
   /** A connection and the requests on it that wait for their answers. */
   private static final class Link {
@@ -130,7 +131,8 @@ final class Play implements Codec.Filler, AutoCloseable {
       case "raw":
         Link raw = link(s.connection);
         raw.send(HexFormat.of().parseHex(s.argument.replace(" ", "")));
-        return text(HexFormat.of().formatHex(raw.receive().array()));
+        byte[] answer = raw.receive().array();
+        return text(HexFormat.of().formatHex(answer, 0, Math.min(answer.length, 16)) + (answer.length > 16 ? "..." : ""));
       default: return answer(s, send(s));
     }
   }
@@ -215,7 +217,7 @@ final class Play implements Codec.Filler, AutoCloseable {
 
   /** Until every partition of a topic has a leader that answers. */
   private JsonNode await(String name, int partitions) throws Exception {
-    long deadline = System.nanoTime() + PATIENCE_MS * 1_000_000L;
+    long deadline = System.nanoTime() + READY_MS * 1_000_000L;
     ObjectNode metadata = object().put("allowAutoTopicCreation", false);
     metadata.putArray("topics").addObject().put("name", "~" + name);
     ObjectNode offsets = object();
@@ -244,7 +246,7 @@ final class Play implements Codec.Filler, AutoCloseable {
   }
 
   private JsonNode gone(String name) throws Exception {
-    long deadline = System.nanoTime() + PATIENCE_MS * 1_000_000L;
+    long deadline = System.nanoTime() + READY_MS * 1_000_000L;
     ObjectNode metadata = object().put("allowAutoTopicCreation", false);
     metadata.putArray("topics").addObject().put("name", "~" + name);
     while (System.nanoTime() < deadline) {
@@ -264,6 +266,24 @@ final class Play implements Codec.Filler, AutoCloseable {
     ByteBuffer in = link.receive();
     in.getInt();
     return codec.response(api, v, in, records -> object());
+  }
+
+  /** The lowest and highest version of an API in the server's table, or null. */
+  static int[] advertised(Codec codec, InetSocketAddress server, int key) throws IOException {
+    Link link = new Link(server);
+    try {
+      link.send(codec.header("ApiVersions", 0, 1, "like-kafka"));
+      ByteBuffer in = link.receive();
+      in.getInt();
+      for (JsonNode e : codec.response("ApiVersions", 0, in, r -> object()).path("apiKeys")) {
+        if (e.path("apiKey").asInt() == key) {
+          return new int[] {e.path("minVersion").asInt(), e.path("maxVersion").asInt()};
+        }
+      }
+      return null;
+    } finally {
+      link.socket.close();
+    }
   }
 
   private Link link(String name) throws IOException {

@@ -52,13 +52,13 @@ final class Rules {
       }
       switch (r.action) {
         case "mask": return node.isNull() ? node : make.textNode("*");
-        case "text": return node.isNull() || keepTexts ? node : make.textNode("(text)");
+        case "text": return node.isNull() || node.asText().isEmpty() || keepTexts ? node : make.textNode("(text)");
         case "time": return names.time(node.asLong());
         case "epoch": return names.epoch(node.asLong());
         case "id": return make.textNode(names.topic(node.asText()));
         case "node":
           if (!node.isArray()) {
-            return names.node(node.asInt());
+            return names.node(node);
           }
           break;
         case "byname": byName = true; break;

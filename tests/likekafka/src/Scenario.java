@@ -86,6 +86,15 @@ final class Scenario {
 
   private int number;
 
+  /** One request for a producer id. */
+  static Scenario producerId() {
+    Scenario s = new Scenario("InitProducerId", "warm-up");
+    Step step = parse("InitProducerId { transactionalId: null, transactionTimeoutMs: 60000 }", Map.of());
+    step.label = "1";
+    s.steps.add(step);
+    return s;
+  }
+
   /** Lines without comments, joined while brackets are open. */
   private static List<String> statements(List<String> lines) {
     List<String> out = new ArrayList<>();
