@@ -61,25 +61,6 @@ bytes make_plain(int magic, int codec, int count, size_t size) {
   return make_batch(&options, count, size);
 }
 
-static void store_be32(uint8_t *p, uint32_t v) {
-  for (int i = 0; i < 4; i++) {
-    p[i] = (uint8_t)(v >> (24 - 8 * i));
-  }
-}
-
-void reseal(uint8_t *batch, size_t len) {
-  uint32_t poly = batch[16] == 2 ? 0x82F63B78u : 0xEDB88320u;
-  size_t from = batch[16] == 2 ? 21 : 16;
-  uint32_t crc = UINT32_MAX;
-  for (size_t i = from; i < len; i++) {
-    crc ^= batch[i];
-    for (int bit = 0; bit < 8; bit++) {
-      crc = (crc >> 1) ^ (poly & (0u - (crc & 1u)));
-    }
-  }
-  store_be32(batch + (batch[16] == 2 ? 17 : 12), ~crc);
-}
-
 int32_t count_records(kop_record_ctx *ctx, const uint8_t *batch, size_t len) {
   kop_status status = kop_record_begin(ctx, batch, len);
   int32_t n = 0;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/reseal.h"
+
 /* Bytes that a test owns. */
 typedef struct bytes {
   uint8_t *ptr;
@@ -24,9 +26,6 @@ typedef struct record_store {
   kop_record_header headers[2];
 } record_store;
 void nth_record(int index, size_t size, int magic, kop_record_in *record, record_store *store);
-
-/* Puts the right checksum into a batch or message after a test changed it. */
-void reseal(uint8_t *batch, size_t len);
 
 /* Counts records of one entry, or gives the status that ends the iteration (negative). */
 int32_t count_records(kop_record_ctx *ctx, const uint8_t *batch, size_t len);
