@@ -261,7 +261,7 @@ typedef struct kop_batch_info {
   int16_t producer_epoch; /**< -1: not idempotent. */
   int16_t attributes;  /**< What the stored batch's attributes must be (magic 2 without rebuild). */
   int8_t magic;        /**< Of the source. */
-  uint8_t reserved[1]; /**< Zero. */
+  uint8_t reserved[5]; /**< Zero. */
 } kop_batch_info;
 
 /**

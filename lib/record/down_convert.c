@@ -67,6 +67,8 @@ static kop_status convert_entry(down *d, const uint8_t *entry, size_t size, int3
     if (count++ == 0) status = begin_set(d, &record, codec, timestamp_type, timestamp);
     if (status == KOP_OK) status = kopi_builder_copy(d->builder, record.offset, &record);
   }
+  if (status == KOP_ERR_INVALID)
+    return KOP_ERR_MALFORMED; /* offsets that do not rise, or below 0 */
   if (status != KOP_ERR_NOT_FOUND) return status;
   if (count == 0) return KOP_OK;
   const uint8_t *set;
