@@ -970,7 +970,7 @@ kop_batch_info._fields_ = [
     ('producer_epoch', c.c_int16),
     ('attributes', c.c_int16),
     ('magic', c.c_int8),
-    ('reserved', c.c_uint8 * 1),
+    ('reserved', c.c_uint8 * 5),
 ]
 kop_record_header._fields_ = [
     ('key', kop_slice),
