@@ -1,6 +1,8 @@
-"""The cells find what they are there to find: against a cluster in memory that does one thing wrong, the cell must fail.
+"""The cells find what they are there to find: against a cluster in memory that does one thing
+wrong, the cell must fail.
 
-No broker and no client takes part: a fake driver stands in for both, and for the runner's own requests.
+No broker and no client takes part: a fake driver stands in for both, and for the runner's own
+requests.
 """
 
 import dataclasses
@@ -29,7 +31,10 @@ class Cluster:
     def metadata(self, _address, topic):
         if topic not in self.topics:
             return raw.Metadata(BROKERS, raw.Topic(raw.UNKNOWN_TOPIC, {}))
-        return raw.Metadata(BROKERS, raw.Topic(0, {partition: 1 + partition % 3 for partition in self.topics[topic]}))
+        return raw.Metadata(
+            BROKERS,
+            raw.Topic(0, {partition: 1 + partition % 3 for partition in self.topics[topic]}),
+        )
 
     def batch_heads(self, _address, topic, partition):
         return self.topics[topic][partition].heads
@@ -49,7 +54,8 @@ class Driver:
     def create(self, topic, partitions):
         count = partitions - self.faulty("creates one partition less")
         self.cluster.topics[topic] = {
-            partition: types.SimpleNamespace(records=[], heads=[], start=0) for partition in range(count)
+            partition: types.SimpleNamespace(records=[], heads=[], start=0)
+            for partition in range(count)
         }
 
     def list(self):
@@ -61,7 +67,9 @@ class Driver:
             leaders = {partition: leader % 3 + 1 for partition, leader in leaders.items()}
         return {
             "brokers": [1, 2] if self.faulty("hides a broker") else [1, 2, 3],
-            "partitions": [{"partition": partition, "leader": leader} for partition, leader in leaders.items()],
+            "partitions": [
+                {"partition": partition, "leader": leader} for partition, leader in leaders.items()
+            ],
         }
 
     def delete(self, topic):
@@ -69,10 +77,14 @@ class Driver:
             del self.cluster.topics[topic]
 
     def produce(self, topic, records, acks="all", idempotent=False, codec="none"):
-        if len(records[0].value or b"") > VALUE_LIMIT and not self.faulty("takes what is too large"):
+        if len(records[0].value or b"") > VALUE_LIMIT and not self.faulty(
+            "takes what is too large"
+        ):
             if self.faulty("closes the connection over it"):
                 self.sockets = {"socket:[2]"}
-            raise ClientError("REQUEST_TIMED_OUT" if self.faulty("tells another error") else "MESSAGE_TOO_LARGE")
+            raise ClientError(
+                "REQUEST_TIMED_OUT" if self.faulty("tells another error") else "MESSAGE_TOO_LARGE"
+            )
         told = len(records) - self.faulty("tells an offset less")
         if self.faulty("loses an unacknowledged record") and acks == "0":
             records = records[:-1]
@@ -88,7 +100,15 @@ class Driver:
             producer = 7 if idempotent and not self.faulty("has no producer id") else -1
             overhead = 73 if self.faulty("counts a byte too much") else 72
             partition.heads.append(
-                raw.BatchHead(offset, overhead + len(record.value or b""), 2, attributes, producer, 0 if producer > 0 else -1, 1)
+                raw.BatchHead(
+                    offset,
+                    overhead + len(record.value or b""),
+                    2,
+                    attributes,
+                    producer,
+                    0 if producer > 0 else -1,
+                    1,
+                )
             )
         return (offsets + [None])[:told]
 
@@ -100,8 +120,12 @@ class Driver:
             "makes empty keys null": {"key": record.key or None},
             "makes null values empty": {"value": record.value or b""},
             "makes empty values null": {"value": record.value or None},
-            "makes null headers empty": {"headers": tuple((name, value or b"") for name, value in record.headers)},
-            "makes empty headers null": {"headers": tuple((name, value or None) for name, value in record.headers)},
+            "makes null headers empty": {
+                "headers": tuple((name, value or b"") for name, value in record.headers)
+            },
+            "makes empty headers null": {
+                "headers": tuple((name, value or None) for name, value in record.headers)
+            },
             "keeps one of repeated headers": {"headers": tuple(dict(record.headers).items())},
             "sorts headers": {"headers": tuple(sorted(record.headers, key=repr))},
             "drops headers": {"headers": ()},
@@ -115,8 +139,14 @@ class Driver:
         first = {"earliest": log.start, "latest": len(log.records), "offset": at}.get(start)
         if start == "timestamp":
             first = next(record.offset for record in log.records if record.timestamp >= at)
-        first += {"begins one late": 1, "begins one early": -1}.get(self.fault, 0) * (start == "latest" or self.fault != "begins one early")
-        if self.faulty("forgets the start") or self.faulty("takes latest as earliest") and start == "latest":
+        first += {"begins one late": 1, "begins one early": -1}.get(self.fault, 0) * (
+            start == "latest" or self.fault != "begins one early"
+        )
+        if (
+            self.faulty("forgets the start")
+            or self.faulty("takes latest as earliest")
+            and start == "latest"
+        ):
             first = 0
         self.wanted = (log, max(first, 0), count)
 
@@ -158,7 +188,15 @@ FAULTS = {
     "does not compress": ["gzip", "snappy", "lz4", "zstd"],
     "has no producer id": ["idempotent"],
     "counts a byte too much": ["at-limit"],
-    "changes a value": ["acks-0", "acks-1", "acks-all", "idempotent", "none", "zstd", "three-nodes"],
+    "changes a value": [
+        "acks-0",
+        "acks-1",
+        "acks-all",
+        "idempotent",
+        "none",
+        "zstd",
+        "three-nodes",
+    ],
     "makes null keys empty": ["keys", "nothing", "acks-all"],
     "makes empty keys null": ["keys"],
     "makes null values empty": ["null-values", "nothing"],
@@ -181,7 +219,14 @@ FAULTS = {
 def outcome(cell, fault):
     """The reason why the cell fails, or None."""
     cluster = Cluster()
-    context = Context({"too_large": "MESSAGE_TOO_LARGE"}, Driver(cluster, fault), Driver(cluster), ADDRESS, 0, "fake")
+    context = Context(
+        {"too_large": "MESSAGE_TOO_LARGE"},
+        Driver(cluster, fault),
+        Driver(cluster),
+        ADDRESS,
+        0,
+        "fake",
+    )
     with (
         mock.patch.multiple(raw, metadata=cluster.metadata, batch_heads=cluster.batch_heads),
         mock.patch("harness.cells.PATIENCE", 0),
@@ -207,7 +252,10 @@ class Cells(unittest.TestCase):
                     self.assertIsNotNone(outcome(cells[finder], fault))
 
     def test_every_cell_finds_a_fault(self):
-        self.assertEqual({cell.id for cell in CELLS}, {finder for finders in FAULTS.values() for finder in finders})
+        self.assertEqual(
+            {cell.id for cell in CELLS},
+            {finder for finders in FAULTS.values() for finder in finders},
+        )
 
 
 class Heads(unittest.TestCase):
@@ -218,8 +266,13 @@ class Heads(unittest.TestCase):
     def test_heads_of_whole_batches(self):
         data = self.batch(3, 4, b"x" * 10) + self.batch(4, 0, b"") + self.batch(5, 0, b"cut")[:-1]
         heads = list(raw._heads(data))
-        self.assertEqual([(3, "zstd", 71, 5, 9), (4, "none", 61, 5, 9)],
-                         [(head.base_offset, head.codec, head.size, head.producer_id, head.base_sequence) for head in heads])
+        self.assertEqual(
+            [(3, "zstd", 71, 5, 9), (4, "none", 61, 5, 9)],
+            [
+                (head.base_offset, head.codec, head.size, head.producer_id, head.base_sequence)
+                for head in heads
+            ],
+        )
 
 
 if __name__ == "__main__":

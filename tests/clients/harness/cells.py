@@ -1,20 +1,22 @@
-"""The cells of the matrix: what is asked of every client, and what must come of it. Written once for all clients.
+"""The cells of the matrix: what is asked of every client, and what must come of it.
 
-A cell is a function that returns when all is well and raises Failure otherwise. What a client wrote is read back by
-the reference (the Java client of the newest Kafka) and by the client itself; what a client reads was written by the
-reference; heads of batches and metadata are looked at by the runner's own requests (raw.py).
+They are written once for all clients. A cell is a function that returns when all is well and raises
+Failure otherwise. What a client wrote is read back by the reference (the Java client of the newest
+Kafka) and by the client itself; what a client reads was written by the reference; heads of batches
+and metadata are looked at by the runner's own requests (raw.py).
 """
 
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from . import raw
 from .driver import ClientError, Driver, Record
 
-# A topic's max.message.bytes unless set: 1 MiB of batch and 12 bytes of offset and length. A batch of one record without key and
-# headers has 61 bytes of head, 3 of record length, 4 of attributes, deltas and null key, 3 of value length and 1 of header count.
+# A topic's max.message.bytes unless set: 1 MiB of batch and 12 bytes of offset and length. A batch
+# of one record without key and headers has 61 bytes of head, 3 of record length, 4 of attributes,
+# deltas and null key, 3 of value length and 1 of header count.
 BATCH_LIMIT = 1048588
 VALUE_LIMIT = BATCH_LIMIT - 72
 PATIENCE = 10  # seconds
@@ -32,7 +34,7 @@ class Context:
     driver: Driver
     reference: Driver
     bootstrap: tuple  # (host, port) of the first broker
-    settle_seconds: float  # how long a broker may take to hear of a topic that another one created or deleted
+    settle_seconds: float  # how long a broker may take to hear of a topic that another one created
     prefix: str
 
     def new_topic(self, cell, partitions=1):
@@ -45,8 +47,9 @@ class Context:
         return raw.metadata(self.bootstrap, "no-such-topic").brokers
 
     def await_topic(self, topic, partitions):
-        """Every broker knows the topic and the leaders of its partitions, who serve them: 0 partitions for a deleted one."""
-        deadline = time.monotonic() + self.settle_seconds
+        """Every broker knows the topic, its leaders serve it: 0 partitions for a deleted one."""
+        settle_seconds = self.settle_seconds if partitions else max(self.settle_seconds, PATIENCE)
+        deadline = time.monotonic() + settle_seconds
         while True:
             wrong = self._unsettled(topic, partitions)
             if not wrong:
@@ -61,7 +64,11 @@ class Context:
             seen = raw.metadata(address, topic).topic
             if partitions == 0 and seen.error != raw.UNKNOWN_TOPIC:
                 return f"broker {node} still knows it"
-            if partitions and (seen.error or set(seen.leaders) != set(range(partitions)) or -1 in seen.leaders.values()):
+            if partitions and (
+                seen.error
+                or set(seen.leaders) != set(range(partitions))
+                or -1 in seen.leaders.values()
+            ):
                 return f"broker {node} sees error {seen.error} and the leaders {seen.leaders}"
         try:
             for partition in range(partitions):
@@ -75,7 +82,7 @@ class Context:
         return raw.batch_heads(cluster.brokers[cluster.topic.leaders[partition]], topic, partition)
 
     def await_end(self, topic, partition, count):
-        """The end offset of a partition, waited for a little: what was sent with acks 0 may be on its way."""
+        """The end offset of a partition: what was sent with acks 0 may still be on its way."""
         deadline = time.monotonic() + PATIENCE
         while True:
             heads = self.batch_heads(topic, partition)
@@ -88,7 +95,7 @@ class Context:
         return cell not in self.client.get("na", {})
 
     def read_back(self, topic, sent, offsets):
-        """All that was sent is there, once and in order, for the reference and for the client itself."""
+        """All that was sent is there, once and in order, for the reference and for the client."""
         expected = placed(sent)
         for partition in {record.partition for record in sent}:
             count = sum(record.partition == partition for record in sent)
@@ -97,12 +104,22 @@ class Context:
                 raise Failure(f"partition {partition} has {end} records in place of {count}")
         if len(offsets) != len(sent):
             raise Failure(f"the client was told {len(offsets)} offsets of {len(sent)} records")
-        for record, offset in zip(expected, offsets):
+        for record, offset in zip(expected, offsets, strict=True):
             if offset is not None and offset != record.offset:
-                raise Failure(f"the client was told offset {offset} of a record at offset {record.offset}")
-        self.expect(self.reference, "the reference", topic, expected, self.client.get("sets_timestamps", True))
+                raise Failure(
+                    f"the client was told offset {offset} of a record at offset {record.offset}"
+                )
+        self.expect(
+            self.reference,
+            "the reference",
+            topic,
+            expected,
+            self.client.get("sets_timestamps", True),
+        )
         if self.can("earliest"):
-            self.expect(self.driver, "the client", topic, expected, self.client.get("sets_timestamps", True))
+            self.expect(
+                self.driver, "the client", topic, expected, self.client.get("sets_timestamps", True)
+            )
 
     def expect(self, driver, who, topic, expected, exact_time=True):
         for partition in sorted({record.partition for record in expected}):
@@ -127,7 +144,9 @@ def placed(records, first=0):
 def without_empties(record):
     """What is left of a record for a client that does not tell empty from null."""
     headers = tuple((name, value or None) for name, value in record.headers)
-    return dataclasses.replace(record, key=record.key or None, value=record.value or None, headers=headers)
+    return dataclasses.replace(
+        record, key=record.key or None, value=record.value or None, headers=headers
+    )
 
 
 def compare(who, got, wanted, exact_time=True):
@@ -198,7 +217,9 @@ def _check_description(c, topic):
     elif partitions != truth.topic.leaders:
         raise Failure(f"the client sees the leaders {partitions}, they are {truth.topic.leaders}")
     if "brokers" not in hides and sorted(seen["brokers"]) != sorted(truth.brokers):
-        raise Failure(f"the client sees the brokers {seen['brokers']}, they are {sorted(truth.brokers)}")
+        raise Failure(
+            f"the client sees the brokers {seen['brokers']}, they are {sorted(truth.brokers)}"
+        )
 
 
 def delete(c):
@@ -223,7 +244,9 @@ def acks(level):
 def idempotent(c):
     topic = c.new_topic("idempotent")
     sent = sample(12, headers=False)
-    offsets = c.driver.produce(topic, sent[:6], idempotent=True) + c.driver.produce(topic, sent[6:], idempotent=True)
+    offsets = c.driver.produce(topic, sent[:6], idempotent=True) + c.driver.produce(
+        topic, sent[6:], idempotent=True
+    )
     c.read_back(topic, sent, offsets)
     for head in c.batch_heads(topic):
         if head.producer_id < 0 or head.base_sequence < 0:
@@ -233,7 +256,10 @@ def idempotent(c):
 def codec(name):
     def cell(c):
         topic = c.new_topic(name)
-        sent = [dataclasses.replace(record, value=record.value * 40) for record in sample(12, headers=False)]
+        sent = [
+            dataclasses.replace(record, value=record.value * 40)
+            for record in sample(12, headers=False)
+        ]
         offsets = c.driver.produce(topic, sent, codec=name)
         heads = c.batch_heads(topic)
         wrong = [head for head in heads if head.codec != name or head.magic != 2]
@@ -251,7 +277,10 @@ def keys(c):
     topic = c.new_topic("keys", 2)
     base = sample(8)
     values = [None, b"", b"k", "clé".encode(), b"\x01\xfe\xff", b"k", b"long " * 100, b"\r"]
-    sent = [dataclasses.replace(record, key=key, headers=(), partition=index % 2) for index, (record, key) in enumerate(zip(base, values))]
+    sent = [
+        dataclasses.replace(record, key=key, headers=(), partition=index % 2)
+        for index, (record, key) in enumerate(zip(base, values, strict=True))
+    ]
     _both_ways(c, topic, sent)
 
 
@@ -268,7 +297,13 @@ def headers(c):
 
 def repeated_headers(c):
     topic = c.new_topic("repeated-headers")
-    _both_ways(c, topic, _with_headers([(("a", b"1"), ("a", b"2"), ("b", b"3")), (("a", b"2"), ("a", b"1"), ("a", b"2"))]))
+    _both_ways(
+        c,
+        topic,
+        _with_headers(
+            [(("a", b"1"), ("a", b"2"), ("b", b"3")), (("a", b"2"), ("a", b"1"), ("a", b"2"))]
+        ),
+    )
 
 
 def null_headers(c):
@@ -277,29 +312,46 @@ def null_headers(c):
 
 
 def _with_headers(sets):
-    return [dataclasses.replace(record, headers=item) for record, item in zip(sample(len(sets)), sets)]
+    return [
+        dataclasses.replace(record, headers=item)
+        for record, item in zip(sample(len(sets)), sets, strict=True)
+    ]
 
 
 def null_values(c):
     topic = c.new_topic("null-values")
     first, second, third, _ = sample(4, headers=False)
-    _both_ways(c, topic, [dataclasses.replace(first, value=None), dataclasses.replace(second, value=b""), third])
+    _both_ways(
+        c,
+        topic,
+        [dataclasses.replace(first, value=None), dataclasses.replace(second, value=b""), third],
+    )
 
 
 def nothing(c):
     topic = c.new_topic("nothing")
     first, second = sample(2, headers=False)
-    _both_ways(c, topic, [dataclasses.replace(first, key=None, value=None), dataclasses.replace(second, key=None, value=b"")])
+    _both_ways(
+        c,
+        topic,
+        [
+            dataclasses.replace(first, key=None, value=None),
+            dataclasses.replace(second, key=None, value=b""),
+        ],
+    )
 
 
 def _both_ways(c, topic, sent):
-    """The client's records are read by the reference and by the client, the reference's by the client."""
+    """Both read what the client wrote; the client reads what the reference wrote."""
     offsets = []
     for record in sent:
         offsets += c.driver.produce(topic, [record])
     c.read_back(topic, sent, offsets)
     if c.can("earliest"):
-        other = c.new_topic(topic.removeprefix(f"{c.prefix}-") + "-of-reference", 1 + max(record.partition for record in sent))
+        other = c.new_topic(
+            topic.removeprefix(f"{c.prefix}-") + "-of-reference",
+            1 + max(record.partition for record in sent),
+        )
         c.reference.produce(other, sent)
         c.expect(c.driver, "the client", other, placed(sent))
 
@@ -309,7 +361,9 @@ def _both_ways(c, topic, sent):
 
 def _sized(size):
     record = sample(1)[0]
-    return dataclasses.replace(record, value=(b"0123456789abcdef" * (size // 16 + 1))[:size], key=None, headers=())
+    return dataclasses.replace(
+        record, value=(b"0123456789abcdef" * (size // 16 + 1))[:size], key=None, headers=()
+    )
 
 
 def at_limit(c):
@@ -319,7 +373,9 @@ def at_limit(c):
     c.read_back(topic, sent, offsets)
     sizes = [head.size for head in c.batch_heads(topic)]
     if sizes != [BATCH_LIMIT]:
-        raise Failure(f"the batch has {sizes} bytes, so the cell did not reach the limit of {BATCH_LIMIT}")
+        raise Failure(
+            f"the batch has {sizes} bytes, so the cell did not reach the limit of {BATCH_LIMIT}"
+        )
 
 
 def over_limit(c):
@@ -370,7 +426,9 @@ def offset(c):
 
 def timestamp(c):
     topic, sent = _written(c, "timestamp")
-    compare("the client", c.driver.consume(topic, 0, 5, "timestamp", sent[4].timestamp + 1), sent[5:])
+    compare(
+        "the client", c.driver.consume(topic, 0, 5, "timestamp", sent[4].timestamp + 1), sent[5:]
+    )
     compare("the client", c.driver.consume(topic, 0, 3, "timestamp", sent[7].timestamp), sent[7:])
 
 
@@ -386,7 +444,9 @@ def latest(c):
         c.reference.produce(topic, written[-1:])
     got = c.driver.receive_records()
     if not got or got[0].offset < 10:
-        raise Failure(f"the client began at {got[0].offset if got else 'no record'}, the end was 10")
+        raise Failure(
+            f"the client began at {got[0].offset if got else 'no record'}, the end was 10"
+        )
     first = got[0].offset - 10
     compare("the client", got, written[first : first + 3])
 

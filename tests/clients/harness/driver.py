@@ -1,4 +1,4 @@
-"""One client under test: a process that reads a JSON request a line and writes a JSON answer a line.
+"""One client under test: a process that reads JSON requests and writes JSON answers, a line each.
 
 The requests and answers are described in tests/clients/README.md.
 """
@@ -88,7 +88,11 @@ class Driver:
 
     def produce(self, topic, records, acks="all", idempotent=False, codec="none"):
         answer = self.ask(
-            op="produce", topic=topic, acks=acks, idempotent=idempotent, codec=codec,
+            op="produce",
+            topic=topic,
+            acks=acks,
+            idempotent=idempotent,
+            codec=codec,
             records=[record.to_json() for record in records],
         )
         return answer["offsets"]
@@ -98,7 +102,9 @@ class Driver:
         return self.receive_records()
 
     def send_consume(self, topic, partition, count, start, at=0):
-        self.send(op="consume", topic=topic, partition=partition, count=count, at=at, **{"from": start})
+        self.send(
+            op="consume", topic=topic, partition=partition, count=count, at=at, **{"from": start}
+        )
 
     def receive_records(self, timeout=40):
         return [Record.from_json(item) for item in self.receive(timeout)["records"]]
@@ -143,7 +149,7 @@ class Driver:
         return answer
 
     def connections(self):
-        """The TCP connections that the driver's process holds, by their sockets' inodes. None are seen outside Linux."""
+        """The TCP connections of the driver's process, as inodes. None are seen outside Linux."""
         folder = f"/proc/{self.process.pid}"
         held = set()
         for file in os.listdir(f"{folder}/fd") if os.path.isdir(folder) else ():
@@ -176,12 +182,20 @@ class Driver:
     def _start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command, cwd=self.cwd, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=log, text=True, encoding="utf-8",
+                self.command,
+                cwd=self.cwd,
+                env=self.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
             )
         self.answers = queue.Queue()
         self.early = None
-        threading.Thread(target=_pump, args=(self.process.stdout, self.answers), daemon=True).start()
+        threading.Thread(
+            target=_pump, args=(self.process.stdout, self.answers), daemon=True
+        ).start()
 
 
 def _pump(stream, answers):

@@ -1,8 +1,8 @@
 """The few Kafka requests that the runner sends itself, to see what no client shows.
 
-A client's consumer hides how its records lie in the log: whether a batch is compressed, and with which codec, and
-whether it carries a producer id. So the runner fetches the batches and reads their heads. Metadata is asked of one
-given broker, which clients do not let one choose.
+A client's consumer hides how its records lie in the log: whether a batch is compressed, and with
+which codec, and whether it carries a producer id. So the runner fetches the batches and reads their
+heads. Metadata is asked of one given broker, which clients do not let one choose.
 
 The versions are those that Kafka 0.11 to 4.x all serve: Metadata 4 and Fetch 4.
 """
@@ -122,7 +122,7 @@ def metadata(address, topic):
 
 
 def batch_heads(address, topic, partition):
-    """The heads of all batches of a partition, asked of its leader. An error answer is a BrokerError."""
+    """The heads of all batches of a partition, asked of its leader; or a BrokerError."""
     heads = []
     offset = 0
     while True:
@@ -141,7 +141,8 @@ def _fetch(address, topic, partition, offset):
         1,
         4,
         struct.pack(">iiiib", -1, 0, 1, limit, 0)
-        + struct.pack(">i", 1) + _string(topic)
+        + struct.pack(">i", 1)
+        + _string(topic)
         + struct.pack(">iiqi", 1, partition, offset, limit),
     )
     r.take("i")  # throttle time
@@ -165,9 +166,21 @@ def _fetch(address, topic, partition, offset):
 def _heads(records):
     at = 0
     while at + 61 <= len(records):
-        base, length, _epoch, magic, _crc, attributes, _last, _first_time, _max_time, producer, _producer_epoch, sequence, count = (
-            struct.unpack_from(">qiibIhiqqqhii", records, at)
-        )
+        (
+            base,
+            length,
+            _epoch,
+            magic,
+            _crc,
+            attributes,
+            _last,
+            _first_time,
+            _max_time,
+            producer,
+            _producer_epoch,
+            sequence,
+            count,
+        ) = struct.unpack_from(">qiibIhiqqqhii", records, at)
         if at + 12 + length > len(records):
             return  # the last batch of an answer may be cut
         yield BatchHead(base, 12 + length, magic, attributes, producer, sequence, count)

@@ -25,13 +25,17 @@ class Report:
         self.stores = stores
 
     def count(self, kind):
-        return sum(outcome.kind == kind for stores in self.results.values() for outcome in stores.values())
+        return sum(
+            outcome.kind == kind for stores in self.results.values() for outcome in stores.values()
+        )
 
     def failed(self):
         return self.count("fail") > 0 or self.count("pass") == 0
 
     def last_line(self):
-        return f"clients: {self.count('pass')} of {self.count('pass') + self.count('fail')} cells pass"
+        return (
+            f"clients: {self.count('pass')} of {self.count('pass') + self.count('fail')} cells pass"
+        )
 
     def title(self, name):
         return f"{self.clients[name]['title']} {self.versions.get(name, '')}".strip()
@@ -59,10 +63,16 @@ class Report:
             for number, name in enumerate(names):
                 lines.append(" " * width + "  |  " * number + f"  {self.title(name)}")
             for cell in filter(self.was_run, self.cells):
-                lines.append(cell.title.ljust(width) + "".join(f"{self.mark(name, cell):^5}" for name in names))
+                lines.append(
+                    cell.title.ljust(width)
+                    + "".join(f"{self.mark(name, cell):^5}" for name in names)
+                )
         if tools.NAME in self.chosen:
             lines.append(self.title(tools.NAME))
-            lines += [f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}" for cell in filter(self.was_run, tools.CELLS)]
+            lines += [
+                f"  {cell.title.ljust(45)} {self.mark(tools.NAME, cell)}"
+                for cell in filter(self.was_run, tools.CELLS)
+            ]
         for (name, cell), stores in self.results.items():
             if cell == "driver":
                 lines.append(f"no driver: {name} ({', '.join(stores)})")
@@ -81,11 +91,12 @@ class Report:
             "<!-- Written by make test-clients: do not edit. -->",
             "# Which clients work",
             "",
-            "Unmodified clients from their registries against kopd with three nodes, with the stores "
-            + " and ".join(f"`{store}:`" for store in self.stores) + ". What each cell asks and compares is written in",
-            "`tests/clients/harness/cells.py`: every record is compared in key, value, headers, timestamp, partition and offset, both by the",
-            "client itself and by Kafka's newest Java client. A cell says yes if it passes with each store. The same cells pass against",
-            "Apache Kafka itself (`SERVER=kafka make test-clients`).",
+            "Unmodified clients from their registries, against kopd with 3 nodes and the stores",
+            " and ".join(f"`{store}:`" for store in self.stores)
+            + ". What each cell asks and compares is written in `tests/clients/harness/cells.py`:",
+            "every record is compared in key, value, headers, timestamp, partition and offset, by",
+            "the client itself and by Kafka's newest Java client. A cell says yes if it passes",
+            "with each store. `make test-clients SERVER=kafka` asks the same of Apache Kafka.",
             "",
             f"`{self.last_line()}`",
             "",

@@ -27,8 +27,16 @@ class Kafka:
 
     def start(self):
         subprocess.run(
-            [ROOT / "tools/kafka-server.sh", "start", KAFKA_VERSION, str(self.port), self.folder / "kafka", str(NODES)],
-            check=True, stdout=subprocess.DEVNULL,
+            [
+                ROOT / "tools/kafka-server.sh",
+                "start",
+                KAFKA_VERSION,
+                str(self.port),
+                self.folder / "kafka",
+                str(NODES),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
 
     def stop(self):
@@ -46,9 +54,15 @@ class Kopd:
         self.port = port
         self.title = f"kopd, {store} store"
         self.command = [
-            self.binary(), "--listen", f"127.0.0.1:{port}", "--nodes", str(NODES),
-            "--store", "memory:" if store == "memory" else f"file:{folder}/data",
-            "--metrics", f"127.0.0.1:{port + NODES}",
+            self.binary(),
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--nodes",
+            str(NODES),
+            "--store",
+            "memory:" if store == "memory" else f"file:{folder}/data",
+            "--metrics",
+            f"127.0.0.1:{port + NODES}",
         ]
 
     @staticmethod
@@ -80,7 +94,9 @@ class Kopd:
             self.process.kill()
             status = "none within 30 s of SIGTERM"
         if status != 0:
-            raise RuntimeError(f"kopd's exit status: {status}; the end of its log:\n{self.log.read_text()[-2000:]}")
+            raise RuntimeError(
+                f"kopd's exit status: {status}; the end of its log:\n{self.log.read_text()[-2000:]}"
+            )
 
     def kill(self):
         self.process.kill()

@@ -1,7 +1,8 @@
-"""Building the drivers: each toolchain's folder is copied into the cache, built there once, and run from there.
+"""Building the drivers: each toolchain's folder is copied into the cache and built there once.
 
-The name of the copy has a hash of the folder's contents in it, so a changed source or pin is built anew and nothing
-is ever written into the source tree. Downloads go to the cache too, or to where the toolchain keeps its own.
+The name of the copy has a hash of the folder's contents in it, so a changed source or pin is built
+anew and nothing is ever written into the source tree. Downloads go to the cache too, or to where
+the toolchain keeps its own.
 """
 
 import fcntl
@@ -32,7 +33,14 @@ class BuildFailed(Exception):
 
 def prepare(client, say):
     """Builds a client's driver if need be. Returns (command, working folder)."""
-    return {"kcat": _kcat, "python": _python, "go": _go, "node": _node, "rust": _rust, "java": _java}[client["toolchain"]](client, say)
+    return {
+        "kcat": _kcat,
+        "python": _python,
+        "go": _go,
+        "node": _node,
+        "rust": _rust,
+        "java": _java,
+    }[client["toolchain"]](client, say)
 
 
 def need(program, arguments, pattern, least):
@@ -45,14 +53,18 @@ def need(program, arguments, pattern, least):
     found = re.search(pattern, text.stdout + text.stderr)
     version = tuple(int(number) for number in found[1].split(".")) if found else ()
     if version < least:
-        raise Missing(f"{program} {'.'.join(map(str, version)) or '?'} is too old, {wanted} is needed")
+        raise Missing(
+            f"{program} {'.'.join(map(str, version)) or '?'} is too old, {wanted} is needed"
+        )
     return version
 
 
 def built(name, source, say, build, salt=""):
     """The folder of a built copy of a source folder. build(folder) fills it."""
     digest = hashlib.sha256(salt.encode())
-    for file in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for file in sorted(
+        path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ):
         digest.update(str(file.relative_to(source)).encode() + b"\0" + file.read_bytes() + b"\0")
     folder = CACHE / "clients" / f"{name}-{digest.hexdigest()[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +80,15 @@ def built(name, source, say, build, salt=""):
 
 
 def run(command, cwd, **env):
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise BuildFailed(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}")
 
@@ -83,7 +103,17 @@ def _python(client, say):
 
     def build(folder):
         run([sys.executable, "-m", "venv", "venv"], folder)
-        run(["venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"], folder)
+        run(
+            [
+                "venv/bin/pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                "requirements.txt",
+            ],
+            folder,
+        )
 
     folder = built("python", HERE / "python", say, build, salt=sys.version)
     return [folder / "venv/bin/python", folder / client["run"]], folder
@@ -94,17 +124,33 @@ def _go(client, say):
 
     def build(folder):
         (folder / "bin").mkdir()
-        run(["go", "build", "-o", "bin/", "./..."], folder, GOFLAGS="-mod=readonly -buildvcs=false", GOTOOLCHAIN="local")
+        run(
+            ["go", "build", "-o", "bin/", "./..."],
+            folder,
+            GOFLAGS="-mod=readonly -buildvcs=false",
+            GOTOOLCHAIN="local",
+        )
 
     return [built("go", HERE / "go", say, build) / "bin" / client["run"]], HERE
 
 
 def _node(client, say):
-    """npm must be there; the Node that runs the drivers is a package too, since @platformatic/kafka needs a newer one than Debian's."""
+    """Node comes as a package: @platformatic/kafka needs a newer one than Debian's."""
     need("npm", ["--version"], r"(\d+)", (9,))
 
     def build(folder):
-        run(["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        run(
+            [
+                "npm",
+                "install",
+                "--no-save",
+                "--no-package-lock",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+            ],
+            folder,
+        )
 
     folder = built("node", HERE / "node", say, build)
     node = next(folder.glob("node_modules/node-linux-*/bin/node"), "node")
@@ -116,7 +162,9 @@ def _rust(client, say):
     need("cargo", ["--version"], r"cargo (\d+\.\d+)", (1, 85))
 
     def build(folder):
-        target = CACHE / "clients/rust-target"  # shared, so that a changed driver does not build its dependencies anew
+        target = (
+            CACHE / "clients/rust-target"
+        )  # shared, so that a changed driver does not build its dependencies anew
         run(["cargo", "build", "--quiet", "--locked"], folder, CARGO_TARGET_DIR=str(target))
         shutil.copy(target / "debug" / client["run"], folder)
 
@@ -134,9 +182,14 @@ def _java(client, say):
             f"org.slf4j:slf4j-simple:{SLF4J}",
         ]
         maven(folder, artifacts)
-        run(["javac", "-nowarn", "--release", "11", "-cp", "lib/*", "-d", "classes", "Driver.java"], folder)
+        run(
+            ["javac", "-nowarn", "--release", "11", "-cp", "lib/*", "-d", "classes", "Driver.java"],
+            folder,
+        )
 
-    folder = built(f"java-{version}", HERE / "java", say, build, salt=f"{version} {JACKSON} {SLF4J}")
+    folder = built(
+        f"java-{version}", HERE / "java", say, build, salt=f"{version} {JACKSON} {SLF4J}"
+    )
     return [*java(f"{folder}/classes:{folder}/lib/*"), client["run"]], folder
 
 
@@ -149,28 +202,45 @@ def need_java():
 def java(classpath):
     """A JVM for short work: small, and quick to start."""
     level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", level, "-cp", classpath]
+    return [
+        "java",
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+        level,
+        "-cp",
+        classpath,
+    ]
 
 
 def maven(folder, artifacts):
     """Fetches artifacts and all that they need into folder/lib."""
-    entries = "".join(
-        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(*item.split(":"))
-        for item in artifacts
-    )
+    entries = ""
+    for group, name, version in (item.split(":") for item in artifacts):
+        entries += f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
+        entries += f"<version>{version}</version></dependency>"
     (folder / "pom.xml").write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
         "<groupId>kop</groupId><artifactId>client</artifactId><version>1</version>"
         f"<dependencies>{entries}</dependencies></project>"
     )
     plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-    run(["mvn", "-q", "-B", f"-Dmaven.repo.local={CACHE}/m2", plugin, "-DoutputDirectory=lib"], folder)
+    run(
+        ["mvn", "-q", "-B", f"-Dmaven.repo.local={CACHE}/m2", plugin, "-DoutputDirectory=lib"],
+        folder,
+    )
 
 
 def kafka_tools():
     """The folder of the jars of Kafka's command line tools."""
     need_java()
-    done = subprocess.run([ROOT / "tools/kafka-server.sh", "lib", KAFKA_TOOLS], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [ROOT / "tools/kafka-server.sh", "lib", KAFKA_TOOLS],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise BuildFailed("Kafka's tools could not be fetched")
     return done.stdout.strip()

@@ -1,6 +1,7 @@
 """Kafka's own command line tools: a client of the matrix with cells of its own."""
 
 import dataclasses
+import json
 import re
 import subprocess
 
@@ -38,14 +39,17 @@ class Tools:
     def stop(self):
         pass
 
-    def run(self, tool, *arguments, stdin=b"", address="--bootstrap-server"):
-        """The standard output of a tool, which must succeed."""
-        command = [*self.java, tool, *([address, self.bootstrap] if address else []), *arguments]
+    def run(self, tool, options, stdin=b"", address="--bootstrap-server {}"):
+        """The standard output of a tool, which must succeed. Its options are parted by spaces."""
+        options = f"{address.format(self.bootstrap)} {options}"
+        command = [*self.java, tool, *options.split()]
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+        said = done.stdout + done.stderr
         with open(self.log, "ab") as log:
-            log.write(f"\n$ {tool} {' '.join(arguments)}\n".encode() + done.stdout + done.stderr)
+            log.write(f"\n$ {tool} {options}\n".encode() + said)
         if done.returncode:
-            raise Failure(f"{tool} ended with {done.returncode}: {(done.stdout + done.stderr)[-600:].decode(errors='replace')}")
+            text = said[-600:].decode(errors="replace")
+            raise Failure(f"{tool} ended with {done.returncode}: {text}")
         return done.stdout
 
 
@@ -58,42 +62,43 @@ def topics(c):
     """One topic's life, as TopicCommand sees it."""
     name = f"{c.prefix}-topics"
     run = c.driver.run
-    run(TOPICS, "--create", "--topic", name, "--partitions", "3", "--config", "retention.ms=3600000")
+    run(TOPICS, f"--create --topic {name} --partitions 3 --config retention.ms=3600000")
     c.await_topic(name, 3)
     if name not in run(TOPICS, "--list").decode().split():
         raise Failure(f"{name} is not in the list")
-    text = run(TOPICS, "--describe", "--topic", name).decode()
-    expect(text, rf"Topic: {name}\s.*PartitionCount: 3\s+ReplicationFactor: 1\s+Configs: .*retention\.ms=3600000")
-    leaders = {int(partition): int(leader) for partition, leader in re.findall(r"Partition: (\d+)\s+Leader: (\d+)", text)}
+    text = run(TOPICS, f"--describe --topic {name}").decode()
+    expect(text, rf"Topic: {name}\s.*PartitionCount: 3\s+ReplicationFactor: 1\s")
+    expect(text, rf"Topic: {name}\s.*Configs: .*retention\.ms=3600000")
+    found = re.findall(r"Partition: (\d+)\s+Leader: (\d+)", text)
+    leaders = {int(partition): int(leader) for partition, leader in found}
     if leaders != raw.metadata(c.bootstrap, name).topic.leaders:
         raise Failure(f"other leaders than the brokers tell: {text}")
-    run(TOPICS, "--alter", "--topic", name, "--partitions", "5")
+    run(TOPICS, f"--alter --topic {name} --partitions 5")
     c.await_topic(name, 5)
-    run(TOPICS, "--delete", "--topic", name)
+    run(TOPICS, f"--delete --topic {name}")
     c.await_topic(name, 0)
 
 
 def configs(c):
     topic = c.new_topic("configs")
-    entity = ("--entity-type", "topics", "--entity-name", topic)
+    entity = f"--entity-type topics --entity-name {topic}"
     run = c.driver.run
-    run(CONFIGS, "--alter", *entity, "--add-config", "max.message.bytes=2000,retention.ms=7200000")
-    text = run(CONFIGS, "--describe", *entity).decode()
+    run(CONFIGS, f"--alter {entity} --add-config max.message.bytes=2000,retention.ms=7200000")
+    text = run(CONFIGS, f"--describe {entity}").decode()
     expect(text, r"max\.message\.bytes=2000\b")
     expect(text, r"retention\.ms=7200000\b")
-    run(CONFIGS, "--alter", *entity, "--delete-config", "retention.ms")
-    text = run(CONFIGS, "--describe", "--all", *entity).decode()
+    run(CONFIGS, f"--alter {entity} --delete-config retention.ms")
+    text = run(CONFIGS, f"--describe --all {entity}").decode()
     expect(text, r"max\.message\.bytes=2000\b")
     expect(text, r"retention\.ms=604800000\b")
 
 
 def console_producer(c):
     topic = c.new_topic("console-producer")
-    lines = "a:1,b:two\tkey 1\tvalue 1\na:2\tkey 2\tNIL\n".encode()
-    c.driver.run(
-        CONSOLE_PRODUCER, "--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "parse.headers=true",
-        "--reader-property", "null.marker=NIL", stdin=lines,
-    )
+    lines = b"a:1,b:two\tkey 1\tvalue 1\na:2\tkey 2\tNIL\n"
+    reader = "parse.key=true parse.headers=true null.marker=NIL".split()
+    options = " ".join(f"--reader-property {one}" for one in reader)
+    c.driver.run(CONSOLE_PRODUCER, f"--topic {topic} {options}", stdin=lines)
     sent = [
         Record(b"value 1", b"key 1", (("a", b"1"), ("b", b"two"))),
         Record(None, b"key 2", (("a", b"2"),)),
@@ -104,18 +109,23 @@ def console_producer(c):
 def console_consumer(c):
     topic = c.new_topic("console-consumer", 2)
     sent = [
-        dataclasses.replace(record, key=f"key {index}".encode(), value=f"value {index}".encode(), partition=index % 2)
+        dataclasses.replace(
+            record,
+            key=f"key {index}".encode(),
+            value=f"value {index}".encode(),
+            headers=(("index", str(index).encode()),),
+            partition=index % 2,
+        )
         for index, record in enumerate(sample(8))
     ]
     c.reference.produce(topic, sent)
     shown = ("timestamp", "partition", "offset", "headers", "key")
-    options = [word for what in shown for word in ("--formatter-property", f"print.{what}=true")]
-    text = c.driver.run(
-        CONSOLE_CONSUMER, "--topic", topic, "--partition", "1", "--offset", "1", "--max-messages", "3", "--timeout-ms", "20000", *options,
-    ).decode()
+    options = " ".join(f"--formatter-property print.{what}=true" for what in shown)
+    place = f"--topic {topic} --partition 1 --offset 1 --max-messages 3 --timeout-ms 20000"
+    text = c.driver.run(CONSOLE_CONSUMER, f"{place} {options}").decode()
     wanted = [
-        f"CreateTime:{record.timestamp}\tPartition:1\tOffset:{record.offset}\tindex:{dict(record.headers)['index'].decode()}"
-        f"\t{record.key.decode()}\t{record.value.decode()}"
+        f"CreateTime:{record.timestamp}\tPartition:1\tOffset:{record.offset}"
+        f"\tindex:{record.headers[0][1].decode()}\t{record.key.decode()}\t{record.value.decode()}"
         for record in placed(sent)
         if record.partition == 1 and record.offset >= 1
     ]
@@ -125,12 +135,14 @@ def console_consumer(c):
 
 def perf_producer(c):
     topic = c.new_topic("perf-producer", 3)
-    text = c.driver.run(
-        PERF_PRODUCER, "--topic", topic, "--num-records", "30000", "--record-size", "100", "--throughput", "-1",
-        "--producer-props", f"bootstrap.servers={c.driver.bootstrap}", "acks=all", "compression.type=lz4", address=None,
-    ).decode()
+    load = f"--topic {topic} --num-records 30000 --record-size 100 --throughput -1"
+    options = f"{load} --producer-props compression.type=lz4 acks=all bootstrap.servers="
+    text = c.driver.run(PERF_PRODUCER, options + c.driver.bootstrap, address="").decode()
     expect(text, r"^30000 records sent, ")
-    ends = [c.reference.ask(op="end", topic=topic, partition=partition)["offset"] for partition in range(3)]
+    ends = [
+        c.reference.ask(op="end", topic=topic, partition=partition)["offset"]
+        for partition in range(3)
+    ]
     if sum(ends) != 30000:
         raise Failure(f"the partitions end at {ends}")
 
@@ -139,10 +151,10 @@ def get_offsets(c):
     topic = c.new_topic("get-offsets", 2)
     sent = sample(7) + sample(4, partition=1)
     c.reference.produce(topic, sent)
-    run = c.driver.run
-    for time, wanted in [("-1", (7, 4)), ("-2", (0, 0)), ("-3", (6, 3)), (str(sent[2].timestamp), (2, 2))]:
-        text = run(GET_OFFSETS, "--topic", topic, "--time", time).decode()
-        if text.split() != [f"{topic}:{partition}:{offset}" for partition, offset in enumerate(wanted)]:
+    third = sent[2].timestamp
+    for time, wanted in [(-1, (7, 4)), (-2, (0, 0)), (-3, (6, 3)), (third, (2, 2))]:
+        text = c.driver.run(GET_OFFSETS, f"--topic {topic} --time {time}").decode()
+        if text.split() != [f"{topic}:{partition}:{end}" for partition, end in enumerate(wanted)]:
             raise Failure(f"offsets for time {time}: {text!r}, {wanted} are expected")
 
 
@@ -151,8 +163,9 @@ def delete_records(c):
     sent = placed(sample(9))
     c.reference.produce(topic, sent)
     plan = c.driver.log.with_suffix(".json")
-    plan.write_text('{"version": 1, "partitions": [{"topic": "%s", "partition": 0, "offset": 4}]}' % topic)
-    text = c.driver.run(DELETE_RECORDS, "--offset-json-file", str(plan)).decode()
+    to_delete = {"topic": topic, "partition": 0, "offset": 4}
+    plan.write_text(json.dumps({"version": 1, "partitions": [to_delete]}))
+    text = c.driver.run(DELETE_RECORDS, f"--offset-json-file {plan}").decode()
     expect(text, rf"{topic}-0\s+low_watermark: 4")
     compare("the reference", c.reference.consume(topic, 0, 5), sent[4:])
 

@@ -36,8 +36,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.AppInfoParser;
 
 /**
- * Kafka's own Java client as a driver of the client matrix. The same source is compiled against each version of
- * kafka-clients; the newest one is also the reference that reads what other clients wrote.
+ * Kafka's own Java client as a driver of the client matrix. The same source is compiled against
+ * each version of kafka-clients; the newest one is also the reference that reads what other clients
+ * wrote.
  */
 public final class Driver {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -56,7 +57,8 @@ public final class Driver {
   public static void main(String[] args) throws IOException {
     PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, "UTF-8");
     System.setOut(System.err); // nothing but answers goes to the standard output
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader in =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     Driver driver = new Driver(args[0]);
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       ObjectNode answer = JSON.createObjectNode();
@@ -81,7 +83,11 @@ public final class Driver {
         answer.put("version", AppInfoParser.getVersion());
         break;
       case "create":
-        admin.createTopics(List.of(new NewTopic(topic, request.get("partitions").asInt(), (short) 1))).all().get();
+        admin
+            .createTopics(
+                List.of(new NewTopic(topic, request.get("partitions").asInt(), (short) 1)))
+            .all()
+            .get();
         break;
       case "list":
         ArrayNode names = answer.putArray("topics");
@@ -94,10 +100,18 @@ public final class Driver {
         admin.deleteTopics(List.of(topic)).all().get();
         break;
       case "truncate":
-        admin.deleteRecords(Map.of(partition(request), RecordsToDelete.beforeOffset(request.get("at").asLong()))).all().get();
+        admin
+            .deleteRecords(Map.of(
+                partition(request), RecordsToDelete.beforeOffset(request.get("at").asLong())))
+            .all()
+            .get();
         break;
       case "end":
-        answer.put("offset", admin.listOffsets(Map.of(partition(request), OffsetSpec.latest())).partitionResult(partition(request)).get().offset());
+        answer.put("offset",
+            admin.listOffsets(Map.of(partition(request), OffsetSpec.latest()))
+                .partitionResult(partition(request))
+                .get()
+                .offset());
         break;
       case "produce":
         produce(request, answer);
@@ -121,12 +135,19 @@ public final class Driver {
     }
   }
 
-  /** The accessor was called values() up to 3.0 and topicNameValues() later; 4.0 took the first away. */
+  /**
+   * The accessor was called values() up to 3.0 and topicNameValues() later; 4.0 took the first
+   * away.
+   */
   @SuppressWarnings("unchecked")
   private TopicDescription description(String topic) throws Exception {
     Object result = admin.describeTopics(List.of(topic));
     String accessor = AppInfoParser.getVersion().startsWith("2.") ? "values" : "topicNameValues";
-    return ((Map<String, KafkaFuture<TopicDescription>>) result.getClass().getMethod(accessor).invoke(result)).get(topic).get();
+    return (
+        (Map<String, KafkaFuture<TopicDescription>>) result.getClass().getMethod(accessor).invoke(
+            result))
+        .get(topic)
+        .get();
   }
 
   private void produce(JsonNode request, ObjectNode answer) throws Exception {
@@ -135,8 +156,8 @@ public final class Driver {
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     for (JsonNode item : request.get("records")) {
       ProducerRecord<byte[], byte[]> record =
-          new ProducerRecord<>(
-              topic, item.get("partition").asInt(), item.get("timestamp").asLong(), bytes(item.get("key")), bytes(item.get("value")));
+          new ProducerRecord<>(topic, item.get("partition").asInt(), item.get("timestamp").asLong(),
+              bytes(item.get("key")), bytes(item.get("value")));
       for (JsonNode header : item.get("headers")) {
         record.headers().add(header.get(0).asText(), bytes(header.get(1)));
       }
@@ -154,17 +175,15 @@ public final class Driver {
     String acks = request.get("acks").asText();
     String idempotent = request.get("idempotent").asText();
     String codec = request.get("codec").asText();
-    return producers.computeIfAbsent(
-        acks + idempotent + codec,
-        key -> {
-          Map<String, Object> config = config();
-          config.put("acks", acks);
-          config.put("enable.idempotence", idempotent);
-          config.put("compression.type", codec);
-          config.put("linger.ms", 5);
-          config.put("max.request.size", 4 << 20); // the broker is to refuse what is too large
-          return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
-        });
+    return producers.computeIfAbsent(acks + idempotent + codec, key -> {
+      Map<String, Object> config = config();
+      config.put("acks", acks);
+      config.put("enable.idempotence", idempotent);
+      config.put("compression.type", codec);
+      config.put("linger.ms", 5);
+      config.put("max.request.size", 4 << 20); // the broker is to refuse what is too large
+      return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    });
   }
 
   private void consume(JsonNode request, ObjectNode answer) {
@@ -175,8 +194,10 @@ public final class Driver {
       Map<String, Object> config = config();
       config.put("enable.auto.commit", false);
       config.put("auto.offset.reset", "none");
-      config.put("fetch.max.wait.ms", 100); // a long poll of the partition before would hold the next one up
-      consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+      config.put("fetch.max.wait.ms",
+          100); // a long poll of the partition before would hold the next one up
+      consumer =
+          new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
     consumer.assign(List.of(partition));
     switch (request.get("from").asText()) {
@@ -187,7 +208,8 @@ public final class Driver {
         consumer.seekToEnd(List.of(partition));
         break;
       case "timestamp":
-        consumer.seek(partition, consumer.offsetsForTimes(Map.of(partition, at)).get(partition).offset());
+        consumer.seek(
+            partition, consumer.offsetsForTimes(Map.of(partition, at)).get(partition).offset());
         break;
       default:
         consumer.seek(partition, at);
@@ -205,7 +227,9 @@ public final class Driver {
   }
 
   private static void describe(ConsumerRecord<byte[], byte[]> record, ObjectNode item) {
-    item.put("partition", record.partition()).put("offset", record.offset()).put("timestamp", record.timestamp());
+    item.put("partition", record.partition())
+        .put("offset", record.offset())
+        .put("timestamp", record.timestamp());
     item.put("key", record.key()).put("value", record.value());
     ArrayNode headers = item.putArray("headers");
     for (Header header : record.headers()) {

@@ -1,7 +1,8 @@
 """The kcat driver of the client matrix: one run of kcat for each thing that is asked.
 
-kcat takes and prints text, so records travel between markers that no test record contains: lengths tell where a key
-or a value ends, and only header values are text (`name=value`, parted by commas, null as NULL).
+kcat takes and prints text, so records travel between markers that no test record contains: lengths
+tell where a key or a value ends, and only header values are text (`name=value`, parted by commas,
+null as NULL).
 """
 
 import re
@@ -16,7 +17,13 @@ END, KEY = b"\x1e\x1e", b"\x1f\x1f"
 
 
 def kcat(*arguments, stdin=b"", patience=protocol.PATIENCE):
-    done = subprocess.run(["kcat", "-b", BOOTSTRAP, *arguments], input=stdin, capture_output=True, timeout=patience, check=False)
+    done = subprocess.run(
+        ["kcat", "-b", BOOTSTRAP, *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=patience,
+        check=False,
+    )
     sys.stderr.buffer.write(done.stderr)
     if done.returncode:
         raise RuntimeError(done.stderr.decode(errors="replace").strip())
@@ -39,13 +46,15 @@ def describe(request):
         "brokers": [int(node) for node in re.findall(r"^  broker (\d+) at", text, re.MULTILINE)],
         "partitions": [
             {"partition": int(partition), "leader": int(leader)}
-            for partition, leader in re.findall(r"^    partition (\d+), leader (-?\d+)", text, re.MULTILINE)
+            for partition, leader in re.findall(
+                r"^    partition (\d+), leader (-?\d+)", text, re.MULTILINE
+            )
         ],
     }
 
 
 def produce(request):
-    """Neighbours that one run can carry go together: its partition, headers and meaning of empty are the run's."""
+    """Neighbours go together in a run, which has one partition, headers and meaning of empty."""
     records = protocol.decode_records(request)
     runs = []
     for record in records:
@@ -55,22 +64,65 @@ def produce(request):
             runs.append((mode, []))
         runs[-1][1].append(record)
     for (partition, headers, nulls), batch in runs:
-        options = ["-X", f"acks={request['acks']}", "-X", f"enable.idempotence={str(request['idempotent']).lower()}"]
-        options += ["-X", "message.max.bytes=4194304", "-X", "linger.ms=5"]  # the broker is to refuse what is too large
+        options = [
+            "-X",
+            f"acks={request['acks']}",
+            "-X",
+            f"enable.idempotence={str(request['idempotent']).lower()}",
+        ]
+        options += [
+            "-X",
+            "message.max.bytes=4194304",
+            "-X",
+            "linger.ms=5",
+        ]  # the broker is to refuse what is too large
         options += ["-z", request["codec"]] if request["codec"] != "none" else []
         for name, value in headers:
             options += ["-H", name.encode() + (b"" if value is None else b"=" + value)]
         options += ["-Z"] if nulls else []
-        stdin = END.join((b"" if one["key"] is None else one["key"] + KEY) + (one["value"] or b"") for one in batch) + END
-        kcat("-P", "-t", request["topic"], "-p", str(partition), "-D", END, "-K", KEY, *options, stdin=stdin)
+        stdin = (
+            END.join(
+                (b"" if one["key"] is None else one["key"] + KEY) + (one["value"] or b"")
+                for one in batch
+            )
+            + END
+        )
+        kcat(
+            "-P",
+            "-t",
+            request["topic"],
+            "-p",
+            str(partition),
+            "-D",
+            END,
+            "-K",
+            KEY,
+            *options,
+            stdin=stdin,
+        )
     return {"offsets": [None] * len(records)}
 
 
 def consume(request):
-    start = {"earliest": "beginning", "latest": "end", "timestamp": f"s@{request['at']}"}.get(request["from"], str(request["at"]))
+    start = {"earliest": "beginning", "latest": "end", "timestamp": f"s@{request['at']}"}.get(
+        request["from"], str(request["at"])
+    )
     out = kcat(
-        "-C", "-t", request["topic"], "-p", str(request["partition"]), "-o", start, "-c", str(request["count"]), "-q",
-        "-X", "fetch.wait.max.ms=100", "-f", r"%p %o %T %K %S %k%s%h\x1e\x1e", patience=protocol.PATIENCE,
+        "-C",
+        "-t",
+        request["topic"],
+        "-p",
+        str(request["partition"]),
+        "-o",
+        start,
+        "-c",
+        str(request["count"]),
+        "-q",
+        "-X",
+        "fetch.wait.max.ms=100",
+        "-f",
+        r"%p %o %T %K %S %k%s%h\x1e\x1e",
+        patience=protocol.PATIENCE,
     )
     records = []
     while out:
@@ -80,7 +132,9 @@ def consume(request):
         headers, out = out.split(END, 1)
         pairs = [pair.split(b"=", 1) for pair in headers.split(b",") if pair]
         headers = [(name.decode(), None if data == b"NULL" else data) for name, data in pairs]
-        records.append(protocol.consumed(int(partition), int(offset), int(timestamp), key, value, headers))
+        records.append(
+            protocol.consumed(int(partition), int(offset), int(timestamp), key, value, headers)
+        )
     return {"records": records}
 
 
@@ -88,4 +142,12 @@ def take(data, length):
     return (None, data) if length < 0 else (data[:length], data[length:])
 
 
-protocol.serve({"hello": hello, "list": list_topics, "describe": describe, "produce": produce, "consume": consume})
+protocol.serve(
+    {
+        "hello": hello,
+        "list": list_topics,
+        "describe": describe,
+        "produce": produce,
+        "consume": consume,
+    }
+)

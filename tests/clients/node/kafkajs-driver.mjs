@@ -1,4 +1,5 @@
-// The KafkaJS driver of the client matrix. Codecs other than gzip are plugged in, as its documentation says.
+// The KafkaJS driver of the client matrix. Codecs other than gzip are plugged in, as its
+// documentation says.
 import { compress, decompress, init } from '@bokuweb/zstd-wasm'
 import { lz4Compress, lz4Decompress } from '@platformatic/wasm-utils'
 import kafkajs from 'kafkajs'
@@ -44,7 +45,10 @@ async function describe({ topic }) {
   const { brokers } = await admin.describeCluster()
   return {
     brokers: brokers.map((broker) => broker.nodeId),
-    partitions: topics[0].partitions.map(({ partitionId, leader }) => ({ partition: partitionId, leader }))
+    partitions: topics[0].partitions.map(({ partitionId, leader }) => ({
+      partition: partitionId,
+      leader
+    }))
   }
 }
 
@@ -62,7 +66,8 @@ async function produce(request) {
       headers: headersOf(record)
     }))
   })
-  return { offsets: offsets(request.records, results.map(({ partition, baseOffset }) => [partition, BigInt(baseOffset)])) }
+  const bases = results.map(({ partition, baseOffset }) => [partition, BigInt(baseOffset)])
+  return { offsets: offsets(request.records, bases) }
 }
 
 async function newProducer(request) {

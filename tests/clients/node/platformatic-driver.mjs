@@ -1,6 +1,12 @@
-// The @platformatic/kafka driver of the client matrix. Its consumer streams only to members of a group, but fetches from a given
-// partition too: that is what consumes here.
-import { Admin, Consumer, FetchIsolationLevels, ListOffsetTimestamps, Producer } from '@platformatic/kafka'
+// The @platformatic/kafka driver of the client matrix. Its consumer streams only to members of a
+// group, but fetches from a given partition too: that is what consumes here.
+import {
+  Admin,
+  Consumer,
+  FetchIsolationLevels,
+  ListOffsetTimestamps,
+  Producer
+} from '@platformatic/kafka'
 import { PATIENCE, decode, encode, offsets, producerKey, serve, version } from './protocol.mjs'
 
 const options = { clientId: 'matrix', bootstrapBrokers: [process.argv[2]] }
@@ -29,7 +35,8 @@ async function produce(request) {
       headers: new Map(record.headers.map(([name, value]) => [Buffer.from(name), decode(value)]))
     }))
   })
-  return { offsets: offsets(request.records, (result.offsets ?? []).map(({ partition, offset }) => [partition, offset])) }
+  const bases = (result.offsets ?? []).map(({ partition, offset }) => [partition, offset])
+  return { offsets: offsets(request.records, bases) }
 }
 
 function newProducer(request) {
@@ -48,7 +55,8 @@ async function consume({ topic, partition, from, at, count }) {
   try {
     const { id, partitions } = (await metadata(topic)).topics.get(topic)
     consumer.topics.track(topic)
-    let fetchOffset = from === 'offset' ? BigInt(at) : await lookUp(consumer, topic, partition, from, at)
+    let fetchOffset =
+      from === 'offset' ? BigInt(at) : await lookUp(consumer, topic, partition, from, at)
     const records = []
     const deadline = Date.now() + PATIENCE
     while (records.length < count && Date.now() < deadline) {
@@ -61,11 +69,20 @@ async function consume({ topic, partition, from, at, count }) {
         topics: [
           {
             topicId: id,
-            partitions: [{ partition, fetchOffset, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: 4 << 20 }]
+            partitions: [
+              {
+                partition,
+                fetchOffset,
+                currentLeaderEpoch: -1,
+                lastFetchedEpoch: -1,
+                partitionMaxBytes: 4 << 20
+              }
+            ]
           }
         ]
       })
-      for (const record of response.responses.flatMap((one) => one.partitions).flatMap((one) => recordsOf(one, partition))) {
+      const [fetched] = response.responses.flatMap((one) => one.partitions)
+      for (const record of fetched ? recordsOf(fetched, partition) : []) {
         if (record.offset >= Number(fetchOffset) && records.length < count) {
           records.push(record)
           fetchOffset = BigInt(record.offset) + 1n
@@ -79,8 +96,13 @@ async function consume({ topic, partition, from, at, count }) {
 }
 
 async function lookUp(consumer, topic, partition, from, at) {
-  const timestamp = { earliest: ListOffsetTimestamps.EARLIEST, latest: ListOffsetTimestamps.LATEST }[from] ?? BigInt(at)
-  const found = await consumer.listOffsets({ topics: [topic], partitions: { [topic]: [partition] }, timestamp })
+  const { EARLIEST, LATEST } = ListOffsetTimestamps
+  const timestamp = { earliest: EARLIEST, latest: LATEST }[from] ?? BigInt(at)
+  const found = await consumer.listOffsets({
+    topics: [topic],
+    partitions: { [topic]: [partition] },
+    timestamp
+  })
   return found.get(topic)[partition]
 }
 
@@ -99,7 +121,8 @@ function recordsOf(response, partition) {
 
 await serve({
   hello: () => ({ version: version('@platformatic/kafka') }),
-  create: ({ topic, partitions }) => admin.createTopics({ topics: [topic], partitions, replicas: 1 }),
+  create: ({ topic, partitions }) =>
+    admin.createTopics({ topics: [topic], partitions, replicas: 1 }),
   list: async () => ({ topics: await admin.listTopics() }),
   describe,
   delete: ({ topic }) => admin.deleteTopics({ topics: [topic] }),

@@ -1,11 +1,12 @@
-// The line protocol of the client matrix for clients written in JavaScript: see tests/clients/README.md.
+// The line protocol of the client matrix for clients written in JavaScript: see
+// tests/clients/README.md.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 // Milliseconds that a consumer waits for the records that it was asked for.
 export const PATIENCE = 25_000
 
-export const encode = (data) => (data === null || data === undefined ? null : Buffer.from(data).toString('base64'))
+export const encode = (data) => (data ? Buffer.from(data).toString('base64') : null)
 export const decode = (text) => (text === null ? null : Buffer.from(text, 'base64'))
 
 // Which produce requests may use the same producer.
@@ -21,7 +22,10 @@ export function offsets(records, bases) {
   })
 }
 
-export const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version
+export function version(name) {
+  const file = new URL(`node_modules/${name}/package.json`, import.meta.url)
+  return JSON.parse(readFileSync(file)).version
+}
 
 // Answers requests with handlers[op](request) until the input ends.
 export async function serve(handlers) {
@@ -43,5 +47,6 @@ export async function serve(handlers) {
 // An error with its type and the errors below it, where the broker's own usually is.
 function explain(error) {
   const below = [error.cause, ...(error.errors ?? [])].filter(Boolean).map(explain)
-  return [`${error.name} ${error.type ?? error.apiId ?? ''}: ${error.message}`, ...below].join(' < ')
+  const kind = error.type ?? error.apiId ?? ''
+  return [`${error.name} ${kind}: ${error.message}`, ...below].join(' < ')
 }

@@ -5,11 +5,10 @@ import json
 import sys
 
 import aiokafka
+import protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
-
-import protocol
 
 BOOTSTRAP = sys.argv[1]
 producers = {}
@@ -39,7 +38,9 @@ async def describe(admin, request):
     raise_for(topic["error_code"])
     return {
         "brokers": [broker["node_id"] for broker in (await admin.describe_cluster())["brokers"]],
-        "partitions": [{"partition": one["partition"], "leader": one["leader"]} for one in topic["partitions"]],
+        "partitions": [
+            {"partition": one["partition"], "leader": one["leader"]} for one in topic["partitions"]
+        ],
     }
 
 
@@ -63,7 +64,12 @@ async def produce(_admin, request):
         producers[protocol.producer_key(request)] = producer
     futures = [
         await producer.send(
-            request["topic"], record["value"], record["key"], record["partition"], record["timestamp"], record["headers"]
+            request["topic"],
+            record["value"],
+            record["key"],
+            record["partition"],
+            record["timestamp"],
+            record["headers"],
         )
         for record in protocol.decode_records(request)
     ]
@@ -72,7 +78,12 @@ async def produce(_admin, request):
 
 
 async def consume(_admin, request):
-    consumer = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=BOOTSTRAP,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=100,
+    )
     await consumer.start()
     records = []
     try:
@@ -80,7 +91,11 @@ async def consume(_admin, request):
             await seek(consumer, TopicPartition(request["topic"], request["partition"]), request)
             while len(records) < request["count"]:
                 one = await consumer.getone()
-                records.append(protocol.consumed(one.partition, one.offset, one.timestamp, one.key, one.value, one.headers))
+                records.append(
+                    protocol.consumed(
+                        one.partition, one.offset, one.timestamp, one.key, one.value, one.headers
+                    )
+                )
     except TimeoutError:
         pass  # what came is told
     finally:
@@ -96,14 +111,22 @@ async def seek(consumer, place, request):
         case "latest":
             await consumer.seek_to_end(place)
         case "timestamp":
-            consumer.seek(place, (await consumer.offsets_for_times({place: request["at"]}))[place].offset)
+            consumer.seek(
+                place, (await consumer.offsets_for_times({place: request["at"]}))[place].offset
+            )
         case _:
             consumer.seek(place, request["at"])
 
 
 async def main():
     handlers = {
-        "hello": hello, "create": create, "list": list_topics, "describe": describe, "delete": delete, "produce": produce, "consume": consume,
+        "hello": hello,
+        "create": create,
+        "list": list_topics,
+        "describe": describe,
+        "delete": delete,
+        "produce": produce,
+        "consume": consume,
     }
     admin = AIOKafkaAdminClient(bootstrap_servers=BOOTSTRAP)
     await admin.start()

@@ -4,10 +4,9 @@ import sys
 import time
 
 import confluent_kafka
+import protocol
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-
-import protocol
 
 CONFIG = {"bootstrap.servers": sys.argv[1]}
 admin = AdminClient(CONFIG)
@@ -19,7 +18,9 @@ def hello(_request):
 
 
 def create(request):
-    admin.create_topics([NewTopic(request["topic"], request["partitions"], 1)])[request["topic"]].result()
+    admin.create_topics([NewTopic(request["topic"], request["partitions"], 1)])[
+        request["topic"]
+    ].result()
 
 
 def list_topics(_request):
@@ -27,7 +28,9 @@ def list_topics(_request):
 
 
 def describe(request):
-    topic = admin.describe_topics(confluent_kafka.TopicCollection([request["topic"]]))[request["topic"]].result()
+    topic = admin.describe_topics(confluent_kafka.TopicCollection([request["topic"]]))[
+        request["topic"]
+    ].result()
     return {
         "brokers": [node.id for node in admin.describe_cluster().result().nodes],
         "partitions": [{"partition": one.id, "leader": one.leader.id} for one in topic.partitions],
@@ -62,8 +65,13 @@ def produce(request):
 
     for index, record in enumerate(records):
         producer.produce(
-            request["topic"], record["value"], record["key"], record["partition"], timestamp=record["timestamp"],
-            headers=record["headers"], on_delivery=report(index),
+            request["topic"],
+            record["value"],
+            record["key"],
+            record["partition"],
+            timestamp=record["timestamp"],
+            headers=record["headers"],
+            on_delivery=report(index),
         )
     producer.flush(protocol.PATIENCE)
     for one in reports:
@@ -74,10 +82,20 @@ def produce(request):
 
 def consume(request):
     consumer = Consumer(
-        CONFIG | {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 100}
+        CONFIG
+        | {
+            "group.id": "none",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 100,
+        }
     )
-    consumer.list_topics(request["topic"], timeout=10)  # so that the leader is known, or the look-up of the offset waits half a second
-    at = {"earliest": confluent_kafka.OFFSET_BEGINNING, "latest": confluent_kafka.OFFSET_END}.get(request["from"], request["at"])
+    consumer.list_topics(
+        request["topic"], timeout=10
+    )  # so that the leader is known, or the look-up of the offset waits half a second
+    at = {"earliest": confluent_kafka.OFFSET_BEGINNING, "latest": confluent_kafka.OFFSET_END}.get(
+        request["from"], request["at"]
+    )
     place = TopicPartition(request["topic"], request["partition"], at)
     if request["from"] == "timestamp":
         [place] = consumer.offsets_for_times([place], timeout=10)
@@ -92,7 +110,12 @@ def consume(request):
             raise KafkaException(message.error())
         records.append(
             protocol.consumed(
-                message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(), message.headers()
+                message.partition(),
+                message.offset(),
+                message.timestamp()[1],
+                message.key(),
+                message.value(),
+                message.headers(),
             )
         )
     consumer.close()
@@ -100,5 +123,13 @@ def consume(request):
 
 
 protocol.serve(
-    {"hello": hello, "create": create, "list": list_topics, "describe": describe, "delete": delete, "produce": produce, "consume": consume}
+    {
+        "hello": hello,
+        "create": create,
+        "list": list_topics,
+        "describe": describe,
+        "delete": delete,
+        "produce": produce,
+        "consume": consume,
+    }
 )

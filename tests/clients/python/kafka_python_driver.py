@@ -4,10 +4,9 @@ import sys
 import time
 
 import kafka
+import protocol
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
-
-import protocol
 
 BOOTSTRAP = sys.argv[1]
 admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
@@ -30,7 +29,10 @@ def describe(request):
     [topic] = admin.describe_topics([request["topic"]])
     return {
         "brokers": [broker["broker_id"] for broker in admin.describe_cluster()["brokers"]],
-        "partitions": [{"partition": one["partition_index"], "leader": one["leader_id"]} for one in topic["partitions"]],
+        "partitions": [
+            {"partition": one["partition_index"], "leader": one["leader_id"]}
+            for one in topic["partitions"]
+        ],
     }
 
 
@@ -51,7 +53,12 @@ def produce(request):
         )
     futures = [
         producer.send(
-            request["topic"], record["value"], record["key"], record["headers"], record["partition"], record["timestamp"]
+            request["topic"],
+            record["value"],
+            record["key"],
+            record["headers"],
+            record["partition"],
+            record["timestamp"],
         )
         for record in protocol.decode_records(request)
     ]
@@ -60,7 +67,12 @@ def produce(request):
 
 
 def consume(request):
-    consumer = KafkaConsumer(bootstrap_servers=BOOTSTRAP, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100)
+    consumer = KafkaConsumer(
+        bootstrap_servers=BOOTSTRAP,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=100,
+    )
     place = TopicPartition(request["topic"], request["partition"])
     consumer.assign([place])
     match request["from"]:
@@ -75,12 +87,26 @@ def consume(request):
     records = []
     deadline = time.monotonic() + protocol.PATIENCE
     while len(records) < request["count"] and time.monotonic() < deadline:
-        for one in consumer.poll(timeout_ms=200, max_records=request["count"] - len(records)).get(place, []):
-            records.append(protocol.consumed(one.partition, one.offset, one.timestamp, one.key, one.value, one.headers))
+        for one in consumer.poll(timeout_ms=200, max_records=request["count"] - len(records)).get(
+            place, []
+        ):
+            records.append(
+                protocol.consumed(
+                    one.partition, one.offset, one.timestamp, one.key, one.value, one.headers
+                )
+            )
     consumer.close()
     return {"records": records}
 
 
 protocol.serve(
-    {"hello": hello, "create": create, "list": list_topics, "describe": describe, "delete": delete, "produce": produce, "consume": consume}
+    {
+        "hello": hello,
+        "create": create,
+        "list": list_topics,
+        "describe": describe,
+        "delete": delete,
+        "produce": produce,
+        "consume": consume,
+    }
 )

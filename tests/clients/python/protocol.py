@@ -1,4 +1,6 @@
-"""The line protocol of the client matrix for clients written in Python: see tests/clients/README.md."""
+"""The line protocol of the client matrix for clients written in Python: see
+tests/clients/README.md.
+"""
 
 import base64
 import json
@@ -26,7 +28,11 @@ def decode_records(request):
 
 def consumed(partition, offset, timestamp, key, value, headers):
     return {
-        "partition": partition, "offset": offset, "timestamp": timestamp, "key": encode(key), "value": encode(value),
+        "partition": partition,
+        "offset": offset,
+        "timestamp": timestamp,
+        "key": encode(key),
+        "value": encode(value),
         "headers": [[name, encode(data)] for name, data in headers or ()],
     }
 

@@ -1,5 +1,6 @@
-// Package driver is the line protocol of the client matrix for clients written in Go: a JSON request a line on the
-// standard input, a JSON answer a line on the standard output. See tests/clients/README.md.
+// Package driver is the line protocol of the client matrix for clients written in Go: a JSON
+// request a line on the standard input, a JSON answer a line on the standard output. See
+// tests/clients/README.md.
 package driver
 
 import (
@@ -61,6 +62,11 @@ func (r Request) ProducerKey() string {
 	return fmt.Sprint(r.Acks, r.Idempotent, r.Codec)
 }
 
+// AddPartition adds a partition to the answer to describe.
+func (a *Answer) AddPartition(partition, leader int) {
+	a.Partitions = append(a.Partitions, Leader{partition, leader})
+}
+
 // Leader is a partition and the node that leads it.
 type Leader struct {
 	Partition int `json:"partition"`
@@ -78,7 +84,8 @@ type Answer struct {
 	Records    []Record `json:"records"`
 }
 
-// Serve answers the requests on the standard input until it ends. The module is the client's, for its version.
+// Serve answers the requests on the standard input until it ends. The module is the client's, for
+// its version.
 func Serve(module string, handle func(Request, *Answer) error) {
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	for {

@@ -63,7 +63,7 @@ func (f *franz) describe(ctx context.Context, request driver.Request, answer *dr
 	}
 	topic := metadata.Topics[request.Topic]
 	for _, partition := range topic.Partitions {
-		answer.Partitions = append(answer.Partitions, driver.Leader{Partition: int(partition.Partition), Leader: int(partition.Leader)})
+		answer.AddPartition(int(partition.Partition), int(partition.Leader))
 	}
 	return topic.Err
 }
@@ -76,8 +76,8 @@ func (f *franz) produce(ctx context.Context, request driver.Request, answer *dri
 	var records []*kgo.Record
 	for _, item := range request.Records {
 		record := &kgo.Record{
-			Topic: request.Topic, Partition: int32(item.Partition), Timestamp: time.UnixMilli(item.Timestamp),
-			Key: item.Key, Value: item.Value,
+			Topic: request.Topic, Partition: int32(item.Partition),
+			Timestamp: time.UnixMilli(item.Timestamp), Key: item.Key, Value: item.Value,
 		}
 		for _, header := range item.Headers {
 			record.Headers = append(record.Headers, kgo.RecordHeader(header))
@@ -106,7 +106,9 @@ func (f *franz) producer(request driver.Request) (*kgo.Client, error) {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.ProducerBatchMaxBytes(4 << 20), // the broker is to refuse what is too large
-		kgo.RequiredAcks(map[string]kgo.Acks{"0": kgo.NoAck(), "1": kgo.LeaderAck(), "all": kgo.AllISRAcks()}[request.Acks]),
+		kgo.RequiredAcks(map[string]kgo.Acks{
+			"0": kgo.NoAck(), "1": kgo.LeaderAck(), "all": kgo.AllISRAcks(),
+		}[request.Acks]),
 		kgo.ProducerBatchCompression(map[string]kgo.CompressionCodec{
 			"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 			"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
@@ -136,7 +138,9 @@ func (f *franz) consume(ctx context.Context, request driver.Request, answer *dri
 	}
 	consumer, err := kgo.NewClient(
 		kgo.SeedBrokers(f.bootstrap),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{request.Topic: {int32(request.Partition): start}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+			request.Topic: {int32(request.Partition): start},
+		}),
 	)
 	if err != nil {
 		return err
@@ -152,8 +156,8 @@ func (f *franz) consume(ctx context.Context, request driver.Request, answer *dri
 				return
 			}
 			item := driver.Record{
-				Partition: int(record.Partition), Offset: record.Offset, Timestamp: record.Timestamp.UnixMilli(),
-				Key: record.Key, Value: record.Value,
+				Partition: int(record.Partition), Offset: record.Offset,
+				Timestamp: record.Timestamp.UnixMilli(), Key: record.Key, Value: record.Value,
 			}
 			for _, header := range record.Headers {
 				item.Headers = append(item.Headers, driver.Header(header))

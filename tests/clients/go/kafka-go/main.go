@@ -30,7 +30,9 @@ func handle(request driver.Request, answer *driver.Answer) error {
 	switch request.Op {
 	case "create":
 		response, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{
-			Topics: []kafka.TopicConfig{{Topic: request.Topic, NumPartitions: request.Partitions, ReplicationFactor: 1}},
+			Topics: []kafka.TopicConfig{
+				{Topic: request.Topic, NumPartitions: request.Partitions, ReplicationFactor: 1},
+			},
 		})
 		if err != nil {
 			return err
@@ -41,7 +43,8 @@ func handle(request driver.Request, answer *driver.Answer) error {
 	case "describe":
 		return describe(request, answer)
 	case "delete":
-		response, err := client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{request.Topic}})
+		topics := []string{request.Topic}
+		response, err := client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: topics})
 		if err != nil {
 			return err
 		}
@@ -87,7 +90,7 @@ func describe(request driver.Request, answer *driver.Answer) error {
 	}
 	partitions, err := connection.ReadPartitions(request.Topic)
 	for _, partition := range partitions {
-		answer.Partitions = append(answer.Partitions, driver.Leader{Partition: partition.ID, Leader: partition.Leader.ID})
+		answer.AddPartition(partition.ID, partition.Leader.ID)
 	}
 	return err
 }
@@ -145,7 +148,9 @@ func writer(request driver.Request) *kafka.Writer {
 		}),
 		BatchTimeout: 5 * time.Millisecond,
 		BatchBytes:   4 << 20, // the broker is to refuse what is too large
-		RequiredAcks: map[string]kafka.RequiredAcks{"0": kafka.RequireNone, "1": kafka.RequireOne, "all": kafka.RequireAll}[request.Acks],
+		RequiredAcks: map[string]kafka.RequiredAcks{
+			"0": kafka.RequireNone, "1": kafka.RequireOne, "all": kafka.RequireAll,
+		}[request.Acks],
 		Compression: map[string]kafka.Compression{
 			"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd,
 		}[request.Codec],

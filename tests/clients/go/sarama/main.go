@@ -42,7 +42,8 @@ func config() *sarama.Config {
 func (d *driverState) handle(request driver.Request, answer *driver.Answer) error {
 	switch request.Op {
 	case "create":
-		return d.admin.CreateTopic(request.Topic, &sarama.TopicDetail{NumPartitions: int32(request.Partitions), ReplicationFactor: 1}, false)
+		detail := &sarama.TopicDetail{NumPartitions: int32(request.Partitions), ReplicationFactor: 1}
+		return d.admin.CreateTopic(request.Topic, detail, false)
 	case "list":
 		topics, err := d.admin.ListTopics()
 		for name := range topics {
@@ -77,7 +78,7 @@ func (d *driverState) describe(request driver.Request, answer *driver.Answer) er
 		return topics[0].Err
 	}
 	for _, partition := range topics[0].Partitions {
-		answer.Partitions = append(answer.Partitions, driver.Leader{Partition: int(partition.ID), Leader: int(partition.Leader)})
+		answer.AddPartition(int(partition.ID), int(partition.Leader))
 	}
 	return nil
 }
@@ -89,7 +90,10 @@ func (d *driverState) produce(request driver.Request, answer *driver.Answer) err
 	}
 	var messages []*sarama.ProducerMessage
 	for _, item := range request.Records {
-		message := &sarama.ProducerMessage{Topic: request.Topic, Partition: int32(item.Partition), Timestamp: time.UnixMilli(item.Timestamp)}
+		message := &sarama.ProducerMessage{
+			Topic: request.Topic, Partition: int32(item.Partition),
+			Timestamp: time.UnixMilli(item.Timestamp),
+		}
 		if item.Key != nil {
 			message.Key = sarama.ByteEncoder(item.Key)
 		}
@@ -97,7 +101,8 @@ func (d *driverState) produce(request driver.Request, answer *driver.Answer) err
 			message.Value = sarama.ByteEncoder(item.Value)
 		}
 		for _, header := range item.Headers {
-			message.Headers = append(message.Headers, sarama.RecordHeader{Key: []byte(header.Key), Value: header.Value})
+			encoded := sarama.RecordHeader{Key: []byte(header.Key), Value: header.Value}
+			message.Headers = append(message.Headers, encoded)
 		}
 		messages = append(messages, message)
 	}
@@ -126,10 +131,12 @@ func (d *driverState) producer(request driver.Request) (sarama.SyncProducer, err
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Return.Successes = true
 	config.Producer.MaxMessageBytes = 4 << 20 // the broker is to refuse what is too large
-	config.Producer.RequiredAcks = map[string]sarama.RequiredAcks{"0": sarama.NoResponse, "1": sarama.WaitForLocal, "all": sarama.WaitForAll}[request.Acks]
+	config.Producer.RequiredAcks = map[string]sarama.RequiredAcks{
+		"0": sarama.NoResponse, "1": sarama.WaitForLocal, "all": sarama.WaitForAll,
+	}[request.Acks]
 	config.Producer.Compression = map[string]sarama.CompressionCodec{
-		"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,
-		"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
+		"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
+		"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
 	}[request.Codec]
 	if request.Idempotent {
 		config.Producer.Idempotent = true
@@ -176,8 +183,8 @@ func (d *driverState) consume(request driver.Request, answer *driver.Answer) err
 			return nil
 		case message := <-partition.Messages():
 			item := driver.Record{
-				Partition: int(message.Partition), Offset: message.Offset, Timestamp: message.Timestamp.UnixMilli(),
-				Key: message.Key, Value: message.Value,
+				Partition: int(message.Partition), Offset: message.Offset,
+				Timestamp: message.Timestamp.UnixMilli(), Key: message.Key, Value: message.Value,
 			}
 			for _, header := range message.Headers {
 				item.Headers = append(item.Headers, driver.Header{Key: string(header.Key), Value: header.Value})

@@ -1,4 +1,5 @@
-//! The rskafka driver of the client matrix: a JSON request a line in, a JSON answer a line out. See tests/clients/README.md.
+//! The rskafka driver of the client matrix: a JSON request a line in, a JSON answer a line out.
+//! See tests/clients/README.md.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -9,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
-use rskafka::record::Record;
+use rskafka::record::{Record, RecordAndOffset};
 use serde_json::{Value, json};
 
 /// The partitions that were asked for, each with a connection of its own.
@@ -136,18 +137,26 @@ async fn consume(client: &Client, open: &mut Partitions, request: &Value) -> Ans
         for one in fetched {
             offset = one.offset + 1;
             if records.len() < count {
-                records.push(json!({
-                    "partition": partition,
-                    "offset": one.offset,
-                    "timestamp": one.record.timestamp.timestamp_millis(),
-                    "key": one.record.key.map(|key| STANDARD.encode(key)),
-                    "value": one.record.value.map(|value| STANDARD.encode(value)),
-                    "headers": one.record.headers.iter().map(|(name, value)| json!([name, STANDARD.encode(value)])).collect::<Vec<_>>(),
-                }));
+                records.push(consumed(partition, one));
             }
         }
     }
     Ok(json!({ "records": records }))
+}
+
+fn consumed(partition: i64, RecordAndOffset { record, offset }: RecordAndOffset) -> Value {
+    let headers = record.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| json!([name, STANDARD.encode(value)]))
+        .collect();
+    json!({
+        "partition": partition,
+        "offset": offset,
+        "timestamp": record.timestamp.timestamp_millis(),
+        "key": record.key.map(|key| STANDARD.encode(key)),
+        "value": record.value.map(|value| STANDARD.encode(value)),
+        "headers": headers,
+    })
 }
 
 async fn partition_client<'a>(
