@@ -114,6 +114,8 @@ class Report:
                 marks.append(mark)
             lines.append(f"| {cell.title} | " + " | ".join(marks) + " |")
         lines += ["", *[f"{number}. {reason}." for reason, number in notes.items()]]
+        limits = [self.clients[name]["note"] for name in names if "note" in self.clients[name]]
+        lines += ["", *[f"* {note}" for note in limits]]
         if tools.NAME in self.chosen:
             lines += ["", f"## {self.title(tools.NAME)}", "", "| tool | works |", "| --- | --- |"]
             lines += [f"| {cell.title} | {self.mark(tools.NAME, cell)} |" for cell in tools.CELLS]
