@@ -191,6 +191,8 @@ def check_nesting(reader, struct, above, tagged):
     if struct in above:
         reader.fail(f"struct {struct.name} contains itself")
     for field in struct.fields:
+        if field.kind == "records" and (tagged or field.tag is not None or field.array):
+            reader.fail("record sets can neither be tagged nor stand in an array")
         if field.struct:
             check_nesting(reader, field.struct, above + (struct,), tagged or field.tag is not None)
 
