@@ -6,12 +6,11 @@
 
 #include "base/alloc.h"
 
-enum { CHUNK_BYTES = 4096, ALIGN = alignof(max_align_t) };
+enum { CHUNK_BYTES = 4096, ALIGN = KOPI_ARENA_ALIGN };
 
 struct kopi_arena_chunk {
   kopi_arena_chunk *next;
   size_t cap;
-  size_t used;
   alignas(max_align_t) uint8_t bytes[];
 };
 
@@ -25,56 +24,65 @@ void kopi_arena_free(kopi_arena *a) {
     next = c->next;
     kopi_free(a->alloc, c);
   }
-  a->head = NULL;
-  a->used = 0;
+  kopi_arena_init(a, a->alloc, a->limit);
+}
+
+static size_t handed_out(const kopi_arena *a) {
+  return a->used + a->span - a->room;
+}
+
+/* Makes c, whose bytes are all free, the newest chunk. */
+static void open_chunk(kopi_arena *a, kopi_arena_chunk *c) {
+  size_t left = a->limit - a->used;
+  a->head = c;
+  a->next = c->bytes;
+  a->span = c->cap < left ? c->cap : left;
+  a->room = a->span;
 }
 
 void kopi_arena_reset(kopi_arena *a) {
   kopi_arena_chunk *keep = a->head;
-  for (kopi_arena_chunk *c = a->head; c != NULL; c = c->next) {
-    if (c->cap > keep->cap) keep = c;
-  }
-  kopi_arena_chunk *next;
-  for (kopi_arena_chunk *c = a->head; c != NULL; c = next) {
-    next = c->next;
-    if (c != keep) kopi_free(a->alloc, c);
-  }
-  a->head = keep;
-  a->used = 0;
-  if (keep != NULL) {
+  if (keep == NULL) return;
+  if (keep->next != NULL) {
+    for (kopi_arena_chunk *c = keep->next; c != NULL; c = c->next) {
+      if (c->cap > keep->cap) keep = c;
+    }
+    kopi_arena_chunk *next;
+    for (kopi_arena_chunk *c = a->head; c != NULL; c = next) {
+      next = c->next;
+      if (c != keep) kopi_free(a->alloc, c);
+    }
     keep->next = NULL;
-    keep->used = 0;
   }
+  a->used = 0;
+  open_chunk(a, keep);
 }
 
 static size_t round_up(size_t size) {
   return (size + (ALIGN - 1)) & ~(size_t)(ALIGN - 1);
 }
 
-static kopi_arena_chunk *add_chunk(kopi_arena *a, size_t size) {
+static uint8_t add_chunk(kopi_arena *a, size_t need) {
   size_t cap = a->head == NULL ? CHUNK_BYTES : a->head->cap * 2;
-  size_t room = a->limit - a->used;
-  if (cap > room) cap = room;
-  if (cap < size) cap = size;
+  size_t left = a->limit - handed_out(a);
+  if (cap > left) cap = left;
+  if (cap < need) cap = need;
   kopi_arena_chunk *c = kopi_malloc(a->alloc, sizeof *c + cap);
-  if (c == NULL) return NULL;
+  if (c == NULL) return 0;
+  a->used = handed_out(a);
   c->next = a->head;
   c->cap = cap;
-  c->used = 0;
-  a->head = c;
-  return c;
+  open_chunk(a, c);
+  return 1;
 }
 
-void *kopi_arena_alloc(kopi_arena *a, size_t size) {
-  if (size > a->limit) return NULL;
+void *kopi_arena_alloc_slow(kopi_arena *a, size_t size) {
   size_t need = round_up(size);
-  if (need > a->limit - a->used) return NULL;
-  kopi_arena_chunk *c = a->head;
-  if (c == NULL || need > c->cap - c->used) c = add_chunk(a, need);
-  if (c == NULL) return NULL;
-  void *p = c->bytes + c->used;
-  c->used += need;
-  a->used += need;
+  if (size > a->limit || need < size || need > a->limit - handed_out(a)) return NULL;
+  if ((a->head == NULL || need > a->room) && !add_chunk(a, need)) return NULL;
+  uint8_t *p = a->next;
+  a->next += need;
+  a->room -= need;
   return p;
 }
 
@@ -86,6 +94,7 @@ void *kopi_arena_calloc(kopi_arena *a, size_t n, size_t size) {
 }
 
 kop_status kopi_arena_status(const kopi_arena *a, size_t size) {
-  if (size > a->limit || round_up(size) > a->limit - a->used) return KOP_ERR_LIMIT;
+  if (size > a->limit || round_up(size) < size || round_up(size) > a->limit - handed_out(a))
+    return KOP_ERR_LIMIT;
   return KOP_ERR_NOMEM;
 }

@@ -22,7 +22,7 @@
 
 enum { KOPI_VARINT_MAX = 5, KOPI_VARLONG_MAX = 10 };
 
-/* The path for two and more bytes of the readers below; exists so that the inline part stays small. */
+/* The path for more bytes than the readers below take inline; exists so that the inline part stays small. */
 const uint8_t *kopi_uvarint_read_slow(const uint8_t *p, const uint8_t *end, uint32_t *out);
 const uint8_t *kopi_uvarlong_read_slow(const uint8_t *p, const uint8_t *end, uint64_t *out);
 
@@ -47,6 +47,10 @@ static inline const uint8_t *kopi_uvarint_read(const uint8_t *p, const uint8_t *
   if (p < end && *p < 0x80u) {
     *out = *p;
     return p + 1;
+  }
+  if (end - p > 1 && p[1] < 0x80u) {
+    *out = (*p & 0x7Fu) | (uint32_t)p[1] << 7;
+    return p + 2;
   }
   return kopi_uvarint_read_slow(p, end, out);
 }

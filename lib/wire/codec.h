@@ -71,7 +71,7 @@ typedef struct kopi_tag_reader {
 void kopi_tags_begin(kopi_tag_reader *r, const kop_slice *raw);
 void kopi_tags_next(kopi_tag_reader *r);
 
-/* KOP_ERR_INVALID unless the list is whole, ascending and free of the layout's own tags. */
+/* KOP_ERR_INVALID unless the list, which is not empty, is whole, ascending and free of the layout's own tags. */
 kop_status kopi_tags_count(const kop_slice *raw, const kopi_layout *layout, uint32_t *count);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/endian.h"
 #include "base/varint.h"
 
@@ -25,65 +26,67 @@ typedef struct decoder {
 static const uint8_t *decode_struct(decoder *d, const kopi_layout *layout, const uint8_t *p,
                                     const uint8_t *end, uint8_t *base);
 
-static const uint8_t *fail(decoder *d, kop_status status) {
+static KOPI_COLD const uint8_t *fail(decoder *d, kop_status status) {
   d->status = status;
   return NULL;
 }
 
-static const uint8_t *read_uvarint(decoder *d, const uint8_t *p, const uint8_t *end, uint32_t *v) {
-  const uint8_t *next = kopi_uvarint_read(p, end, v);
-  return next != NULL ? next : fail(d, kopi_varint_status(p, end, KOPI_VARINT_MAX));
+static KOPI_COLD const uint8_t *fail_varint(decoder *d, const uint8_t *p, const uint8_t *end) {
+  return fail(d, kopi_varint_status(p, end, KOPI_VARINT_MAX));
 }
 
-/* Any length: -1 for null, else the number of bytes or elements. */
-static const uint8_t *read_length(decoder *d, uint8_t width, const uint8_t *p, const uint8_t *end,
-                                  int32_t *length) {
+KOPI_INLINE const uint8_t *read_uvarint(decoder *d, const uint8_t *p, const uint8_t *end,
+                                        uint32_t *v) {
+  const uint8_t *next = kopi_uvarint_read(p, end, v);
+  return KOPI_LIKELY(next != NULL) ? next : fail_varint(d, p, end);
+}
+
+/* Any length: -1 for null, else the number of bytes or elements. Another negative one is refused, and null if it may not be. */
+KOPI_INLINE const uint8_t *read_length(decoder *d, uint8_t width, uint8_t nullable,
+                                       const uint8_t *p, const uint8_t *end, int32_t *length) {
   if (width == 0) {
     uint32_t v = 0;
     p = read_uvarint(d, p, end, &v);
     if (p == NULL) return NULL;
-    if (v > (uint32_t)INT32_MAX) return fail(d, KOP_ERR_MALFORMED);
-    *length = (int32_t)v - 1;
-    return p;
+    *length = (int32_t)(v - 1);
+  } else {
+    if (end - p < width) return fail(d, KOP_ERR_TRUNCATED);
+    *length = width == 2 ? (int16_t)kopi_load_be16(p) : (int32_t)kopi_load_be32(p);
+    p += width;
   }
-  if ((size_t)(end - p) < width) return fail(d, KOP_ERR_TRUNCATED);
-  *length = width == 2 ? (int16_t)kopi_load_be16(p) : (int32_t)kopi_load_be32(p);
-  return p + width;
+  if (*length < 0 && (*length != -1 || !nullable)) return fail(d, KOP_ERR_MALFORMED);
+  return p;
 }
 
 /* String, bytes or record set; `width` is that of its length, 0 for a varint. */
-static inline const uint8_t *read_slice(decoder *d, uint8_t width, uint32_t longest,
-                                        uint8_t nullable, const uint8_t *p, const uint8_t *end,
-                                        uint8_t *to) {
+KOPI_INLINE const uint8_t *read_slice(decoder *d, uint8_t width, int32_t longest, uint8_t nullable,
+                                      const uint8_t *p, const uint8_t *end, uint8_t *to) {
   int32_t length = 0;
-  p = read_length(d, width, p, end, &length);
+  p = read_length(d, width, nullable, p, end, &length);
   if (p == NULL) return NULL;
   kop_slice slice = {NULL, 0};
-  if (length < 0) {
-    if (length != -1 || !nullable) return fail(d, KOP_ERR_MALFORMED);
-    memcpy(to, &slice, sizeof slice);
-    return p;
+  if (KOPI_LIKELY(length >= 0)) {
+    if (length > longest) return fail(d, KOP_ERR_MALFORMED);
+    if (length > end - p) return fail(d, KOP_ERR_TRUNCATED);
+    slice = (kop_slice){p, (size_t)length};
+    p += length;
   }
-  if ((uint32_t)length > longest) return fail(d, KOP_ERR_MALFORMED);
-  if (length > end - p) return fail(d, KOP_ERR_TRUNCATED);
-  slice = (kop_slice){p, (size_t)length};
   memcpy(to, &slice, sizeof slice);
-  return p + length;
+  return p;
 }
 
 /*
  * The head of an array: its length, and memory for its elements. `least` is what an element takes on the wire at least, `size`
- * what it takes in memory. A null or empty array is complete with this: `*count` is then 0.
+ * what it takes in memory. A null or empty array is complete with this: there is no memory then.
  */
-static const uint8_t *read_array_head(decoder *d, uint8_t flags, size_t least, size_t size,
-                                      const uint8_t *p, const uint8_t *end, uint8_t *to,
-                                      kopi_array *out) {
+KOPI_INLINE const uint8_t *read_array_head(decoder *d, uint8_t flags, size_t least, size_t size,
+                                           const uint8_t *p, const uint8_t *end, uint8_t *to,
+                                           kopi_array *out) {
+  uint8_t nullable = flags & KOPI_OP_NULLABLE;
   *out = (kopi_array){NULL, 0};
-  p = read_length(d, flags & KOPI_OP_FLEX ? 0 : 4, p, end, &out->len);
+  p = flags & KOPI_OP_FLEX ? read_length(d, 0, nullable, p, end, &out->len)
+                           : read_length(d, 4, nullable, p, end, &out->len);
   if (p == NULL) return NULL;
-  if (out->len < 0 && (out->len != -1 || !(flags & KOPI_OP_NULLABLE))) {
-    return fail(d, KOP_ERR_MALFORMED);
-  }
   if (out->len > 0) {
     /* Products of 31 and 16 bits: they do not overflow, and cost less than a division. */
     uint64_t count = (uint64_t)out->len, bytes = count * size;
@@ -96,10 +99,10 @@ static const uint8_t *read_array_head(decoder *d, uint8_t flags, size_t least, s
   return p;
 }
 
-static const uint8_t *read_numbers(decoder *d, const kopi_op *op, size_t width, const uint8_t *p,
-                                   const uint8_t *end, uint8_t *to) {
+KOPI_INLINE const uint8_t *read_numbers(decoder *d, uint8_t flags, size_t width, const uint8_t *p,
+                                        const uint8_t *end, uint8_t *to) {
   kopi_array array;
-  p = read_array_head(d, op->flags, width, width, p, end, to, &array);
+  p = read_array_head(d, flags, width, width, p, end, to, &array);
   if (p == NULL || array.len <= 0) return p;
   size_t count = (size_t)array.len;
   uint8_t *out = array.ptr;
@@ -128,14 +131,15 @@ static const uint8_t *read_numbers(decoder *d, const kopi_op *op, size_t width, 
   }
 }
 
-static const uint8_t *read_strings(decoder *d, const kopi_op *op, const uint8_t *p,
-                                   const uint8_t *end, uint8_t *to) {
+static const uint8_t *read_strings(decoder *d, uint8_t flags, const uint8_t *p, const uint8_t *end,
+                                   uint8_t *to) {
   kopi_array array;
-  uint8_t width = op->flags & KOPI_OP_FLEX ? 0 : 2;
-  p = read_array_head(d, op->flags, width == 0 ? 1 : 2, sizeof(kop_slice), p, end, to, &array);
+  uint8_t flex = flags & KOPI_OP_FLEX;
+  p = read_array_head(d, flags, flex ? 1 : 2, sizeof(kop_slice), p, end, to, &array);
   uint8_t *out = array.ptr;
   for (int32_t i = 0; p != NULL && i < array.len; i++, out += sizeof(kop_slice)) {
-    p = read_slice(d, width, INT16_MAX, 0, p, end, out);
+    p = flex ? read_slice(d, 0, INT16_MAX, 0, p, end, out)
+             : read_slice(d, 2, INT16_MAX, 0, p, end, out);
   }
   return p;
 }
@@ -182,8 +186,8 @@ static const uint8_t *read_nullable_struct(decoder *d, const kopi_op *op, const 
 }
 
 /* The ops behind a RUN: `count` plain loads. */
-static inline const uint8_t *read_run(const kopi_op *op, size_t count, const uint8_t *p,
-                                      uint8_t *base) {
+KOPI_INLINE const uint8_t *read_run(const kopi_op *op, size_t count, const uint8_t *p,
+                                    uint8_t *base) {
   for (size_t i = 0; i < count; i++, op++) {
     uint8_t *to = base + op->offset;
     switch (op->kind) {
@@ -220,11 +224,10 @@ static inline const uint8_t *read_run(const kopi_op *op, size_t count, const uin
 }
 
 /* Ops up to their END or END_TAGS; `*stop` is the one that ended them. */
-static const uint8_t *decode_ops(decoder *d, const kopi_op *op, const uint8_t *p,
-                                 const uint8_t *end, uint8_t *base, uint8_t *stop) {
+KOPI_INLINE const uint8_t *decode_ops(decoder *d, const kopi_op *op, const uint8_t *p,
+                                      const uint8_t *end, uint8_t *base, uint8_t *stop) {
   for (;; op++) {
     uint8_t *to = base + op->offset;
-    uint8_t nullable = op->flags & KOPI_OP_NULLABLE;
     switch (op->kind) {
     case KOPI_OP_END:
     case KOPI_OP_END_TAGS:
@@ -236,36 +239,36 @@ static const uint8_t *decode_ops(decoder *d, const kopi_op *op, const uint8_t *p
       op += op->extra;
       break;
     case KOPI_OP_STR:
-      p = read_slice(d, 2, INT16_MAX, nullable, p, end, to);
+      p = read_slice(d, 2, INT16_MAX, op->flags & KOPI_OP_NULLABLE, p, end, to);
       break;
     case KOPI_OP_STR_FLEX:
-      p = read_slice(d, 0, INT16_MAX, nullable, p, end, to);
+      p = read_slice(d, 0, INT16_MAX, op->flags & KOPI_OP_NULLABLE, p, end, to);
       break;
     case KOPI_OP_BYTES:
     case KOPI_OP_RECORDS:
-      p = read_slice(d, 4, INT32_MAX, nullable, p, end, to);
+      p = read_slice(d, 4, INT32_MAX, op->flags & KOPI_OP_NULLABLE, p, end, to);
       break;
     case KOPI_OP_BYTES_FLEX:
     case KOPI_OP_RECORDS_FLEX:
-      p = read_slice(d, 0, INT32_MAX, nullable, p, end, to);
+      p = read_slice(d, 0, INT32_MAX, op->flags & KOPI_OP_NULLABLE, p, end, to);
       break;
     case KOPI_OP_ARRAY_I8:
-      p = read_numbers(d, op, 1, p, end, to);
+      p = read_numbers(d, op->flags, 1, p, end, to);
       break;
     case KOPI_OP_ARRAY_I16:
-      p = read_numbers(d, op, 2, p, end, to);
+      p = read_numbers(d, op->flags, 2, p, end, to);
       break;
     case KOPI_OP_ARRAY_I32:
-      p = read_numbers(d, op, 4, p, end, to);
+      p = read_numbers(d, op->flags, 4, p, end, to);
       break;
     case KOPI_OP_ARRAY_I64:
-      p = read_numbers(d, op, 8, p, end, to);
+      p = read_numbers(d, op->flags, 8, p, end, to);
       break;
     case KOPI_OP_ARRAY_UUID:
-      p = read_numbers(d, op, sizeof(kop_uuid), p, end, to);
+      p = read_numbers(d, op->flags, sizeof(kop_uuid), p, end, to);
       break;
     case KOPI_OP_ARRAY_STR:
-      p = read_strings(d, op, p, end, to);
+      p = read_strings(d, op->flags, p, end, to);
       break;
     case KOPI_OP_ARRAY_STRUCT:
       p = read_structs(d, op, p, end, to);
@@ -284,6 +287,13 @@ static const uint8_t *decode_ops(decoder *d, const kopi_op *op, const uint8_t *p
  * The known tags of a layout are 0, 1, 2 and so on without a gap, and tags ascend on the wire. So the unknown ones, all higher,
  * stand together at the end: they are kept as one borrowed slice.
  */
+/* The ops of one tagged field: rare enough to be a function of their own. */
+static const uint8_t *decode_tagged(decoder *d, const kopi_op *op, const uint8_t *p,
+                                    const uint8_t *end, uint8_t *base) {
+  uint8_t stop;
+  return decode_ops(d, op, p, end, base, &stop);
+}
+
 static const uint8_t *decode_tags(decoder *d, const kopi_layout *layout, const uint8_t *p,
                                   const uint8_t *end, uint8_t *base) {
   uint32_t count = 0, before = 0;
@@ -302,9 +312,8 @@ static const uint8_t *decode_tags(decoder *d, const kopi_layout *layout, const u
     if (size > (size_t)(end - p)) return fail(d, KOP_ERR_TRUNCATED);
     const uint8_t *behind = p + size;
     if (tag < layout->tag_count) {
-      uint8_t stop;
       const kopi_tag *known = &kopi_wire_tags[layout->tags + tag];
-      p = decode_ops(d, &kopi_wire_ops[known->ops], p, behind, base, &stop);
+      p = decode_tagged(d, &kopi_wire_ops[known->ops], p, behind, base);
       if (p == NULL) return NULL;
       if (p != behind) return fail(d, KOP_ERR_MALFORMED);
     } else if (unknown == NULL) {

@@ -43,33 +43,25 @@ void kopi_defaults_set(const kopi_op *op, size_t count, uint8_t *base) {
   }
 }
 
-/* Compared in the member's own width; this is asked for every tagged field that is written. */
-static inline uint8_t is_const(const uint8_t *at, uint8_t width, int64_t value) {
-  uint16_t v16;
-  uint32_t v32;
-  uint64_t v64;
-  switch (width) {
-  case 1:
-    return *at == (uint8_t)value;
-  case 2:
-    memcpy(&v16, at, 2);
-    return v16 == (uint16_t)value;
-  case 4:
-    memcpy(&v32, at, 4);
-    return v32 == (uint32_t)value;
-  default:
-    memcpy(&v64, at, 8);
-    return v64 == (uint64_t)value;
-  }
-}
-
 static inline uint8_t holds(const kopi_op *op, const uint8_t *at) {
   static const kop_uuid zero;
   kop_slice slice;
   kopi_array array;
+  uint16_t v16;
+  uint32_t v32;
+  uint64_t v64;
   switch (op->kind) {
-  case KOPI_IS_CONST:
-    return is_const(at, op->flags, kopi_wire_constants[op->arg]);
+  case KOPI_IS_I8:
+    return *at == (uint8_t)kopi_wire_constants[op->arg];
+  case KOPI_IS_I16:
+    memcpy(&v16, at, 2);
+    return v16 == (uint16_t)kopi_wire_constants[op->arg];
+  case KOPI_IS_I32:
+    memcpy(&v32, at, 4);
+    return v32 == (uint32_t)kopi_wire_constants[op->arg];
+  case KOPI_IS_I64:
+    memcpy(&v64, at, 8);
+    return v64 == (uint64_t)kopi_wire_constants[op->arg];
   case KOPI_IS_ZERO_UUID:
     return memcmp(at, &zero, sizeof zero) == 0;
   case KOPI_IS_NULL: {

@@ -295,21 +295,24 @@ static uint8_t *encode_tags(kopi_encoder *e, const kopi_layout *layout, const ui
   const kopi_tag *tags = &kopi_wire_tags[layout->tags];
   kop_slice raw;
   memcpy(&raw, base + layout->tags_offset, sizeof raw);
-  uint32_t count = 0;
-  kop_status status = kopi_tags_count(&raw, layout, &count);
-  if (status != KOP_OK) return fail(e, status);
-  uint8_t present[32] = {0}; /* the generator allows no more tags */
+  uint32_t count = 0, present = 0; /* a bit for each known tag: the generator allows 32 */
+  if (raw.len > 0) {
+    kop_status status = kopi_tags_count(&raw, layout, &count);
+    if (status != KOP_OK) return fail(e, status);
+  }
   for (size_t i = 0; i < layout->tag_count; i++) {
-    present[i] =
-        !kopi_defaults_hold(&kopi_wire_defaults[tags[i].checks], tags[i].check_count, base);
-    count += present[i];
+    if (kopi_defaults_hold(&kopi_wire_defaults[tags[i].checks], tags[i].check_count, base)) {
+      continue;
+    }
+    present |= UINT32_C(1) << i;
+    count++;
   }
   if (!has_room(e, p, kopi_uvarint_size(count))) return fail(e, KOP_ERR_NO_SPACE);
   p = kopi_uvarint_write(p, count);
-  for (size_t i = 0; p != NULL && i < layout->tag_count; i++) {
-    if (present[i]) p = write_known_tag(e, &tags[i], base, p);
+  for (size_t i = 0; present != 0 && p != NULL; i++, present >>= 1) {
+    if (present & 1u) p = write_known_tag(e, &tags[i], base, p);
   }
-  return p == NULL ? NULL : write_unknown_tags(e, &raw, p);
+  return p == NULL || raw.len == 0 ? p : write_unknown_tags(e, &raw, p);
 }
 
 static uint8_t *encode_struct(kopi_encoder *e, const kopi_layout *layout, const uint8_t *base,

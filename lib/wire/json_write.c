@@ -183,9 +183,10 @@ static void write_unknown_tags(writer *w, const kopi_struct *s, const uint8_t *b
   kop_slice raw;
   uint32_t count = 0;
   memcpy(&raw, base + s->tags_offset, sizeof raw);
+  if (raw.len == 0) return;
   kop_status status = kopi_tags_count(&raw, &none, &count);
   if (status != KOP_OK && w->out.status == KOP_OK) w->out.status = status;
-  if (status != KOP_OK || count == 0) return;
+  if (status != KOP_OK) return;
   begin_member(w, first, "unknownTags");
   kopi_tag_reader r;
   kopi_tags_begin(&r, &raw);

@@ -148,14 +148,16 @@ static void measure_tags(kopi_measure *m, const kopi_layout *layout, const uint8
   kop_slice raw;
   uint32_t count = 0;
   memcpy(&raw, base + layout->tags_offset, sizeof raw);
-  kop_status status = kopi_tags_count(&raw, layout, &count);
-  if (status != KOP_OK) {
-    fail(m, status);
-    return;
-  }
-  kopi_tag_reader r;
-  for (kopi_tags_begin(&r, &raw); r.data != NULL; kopi_tags_next(&r)) {
-    m->bytes += kopi_uvarint_size(r.tag) + kopi_uvarint_size(r.size) + r.size;
+  if (raw.len > 0) {
+    kop_status status = kopi_tags_count(&raw, layout, &count);
+    if (status != KOP_OK) {
+      fail(m, status);
+      return;
+    }
+    kopi_tag_reader r;
+    for (kopi_tags_begin(&r, &raw); r.data != NULL; kopi_tags_next(&r)) {
+      m->bytes += kopi_uvarint_size(r.tag) + kopi_uvarint_size(r.size) + r.size;
+    }
   }
   for (size_t i = 0; i < layout->tag_count; i++) {
     const kopi_tag *tag = &kopi_wire_tags[layout->tags + i];

@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/compiler.h"
 #include "wire/arena.h"
 #include "wire/encode.h"
 
-/* Requests and responses lie at the index of their id: the generator leaves no gap between api keys. */
-const kopi_message *kopi_message_get(uint32_t id) {
+static KOPI_COLD const kopi_message *search(uint32_t id) {
   size_t low = 0, high = kopi_wire_message_count;
-  if (id < high && kopi_wire_messages[id].id == id) return &kopi_wire_messages[id];
   while (low < high) {
     size_t middle = low + (high - low) / 2;
     if (kopi_wire_messages[middle].id < id) {
@@ -27,10 +26,26 @@ const kopi_message *kopi_message_get(uint32_t id) {
   return &kopi_wire_messages[low];
 }
 
-const kopi_layout *kopi_message_layout(const kopi_message *message, int16_t version) {
+/* Requests and responses lie at the index of their id: the generator leaves no gap between api keys. */
+KOPI_INLINE const kopi_message *get(uint32_t id) {
+  if (KOPI_LIKELY(id < kopi_wire_message_count && kopi_wire_messages[id].id == id)) {
+    return &kopi_wire_messages[id];
+  }
+  return search(id);
+}
+
+const kopi_message *kopi_message_get(uint32_t id) {
+  return get(id);
+}
+
+KOPI_INLINE const kopi_layout *layout_of(const kopi_message *message, int16_t version) {
   if (version < message->version_min || version > message->version_max) return NULL;
   int32_t index = message->layouts + version - message->version_min;
   return &kopi_wire_layouts[kopi_wire_version_layouts[index]];
+}
+
+const kopi_layout *kopi_message_layout(const kopi_message *message, int16_t version) {
+  return layout_of(message, version);
 }
 
 int32_t kopi_struct_get(uint32_t struct_id) {
@@ -114,11 +129,11 @@ kop_status kop_message_init(uint32_t id, void *msg, size_t msg_size) {
 }
 
 /* The layout of (id, version), or why there is none. */
-static kop_status find_layout(uint32_t id, int16_t version, size_t msg_size,
-                              const kopi_layout **layout) {
-  const kopi_message *message = kopi_message_get(id);
+KOPI_INLINE kop_status find_layout(uint32_t id, int16_t version, size_t msg_size,
+                                   const kopi_layout **layout) {
+  const kopi_message *message = get(id);
   if (message == NULL) return KOP_ERR_NOT_FOUND;
-  *layout = kopi_message_layout(message, version);
+  *layout = layout_of(message, version);
   if (*layout == NULL) return KOP_ERR_UNSUPPORTED;
   return (*layout)->struct_size == msg_size ? KOP_OK : KOP_ERR_INVALID;
 }

@@ -63,7 +63,10 @@ enum {
   KOPI_SET_EMPTY,       /* slice: empty, not null */
   KOPI_SET_NULL_ARRAY,  /* array: len -1 */
   KOPI_SET_ZERO_STRUCT, /* pointer: to a struct of zeros that nobody may write to */
-  KOPI_IS_CONST,        /* flags: width, arg: index of the value */
+  KOPI_IS_I8,           /* arg: index of the value, here and below */
+  KOPI_IS_I16,
+  KOPI_IS_I32,
+  KOPI_IS_I64,
   KOPI_IS_ZERO_UUID,
   KOPI_IS_EMPTY,      /* slice: empty, not null */
   KOPI_IS_NULL,       /* slice or pointer: null */

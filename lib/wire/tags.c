@@ -27,7 +27,6 @@ void kopi_tags_begin(kopi_tag_reader *r, const kop_slice *raw) {
 
 kop_status kopi_tags_count(const kop_slice *raw, const kopi_layout *layout, uint32_t *count) {
   *count = 0;
-  if (raw->len == 0) return KOP_OK;
   if (raw->ptr == NULL) return KOP_ERR_INVALID;
   kopi_tag_reader r;
   uint32_t before = 0;

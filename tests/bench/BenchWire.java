@@ -12,7 +12,7 @@ import org.apache.kafka.common.protocol.ObjectSerializationCache;
  * Each figure is the best of ROUNDS rounds after a warm-up of the same length.
  */
 public class BenchWire {
-    static final int ROUNDS = 15;
+    static final int ROUNDS = 8;
     static final long ROUND_NS = 30_000_000;
     static Object sink;
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROUNDS = 15, ROUND_NS = 30000000, TEXT = 32 };
+enum { ROUNDS = 8, ROUND_NS = 30000000, TEXT = 32 };
 
 static kop_arena *making;
 

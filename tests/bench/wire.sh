@@ -15,9 +15,23 @@ rm -rf "$work"
 mkdir -p "$work/classes" "$work/in"
 
 javac -nowarn -cp "$jars/*" -d "$work/classes" "$root/tests/bench/BenchWire.java"
-"$build/bench_wire" "$work/in" >"$work/c"
-java -Xmx512m -XX:+UseSerialGC -cp "$work/classes:$(printf '%s:' "$jars"/*.jar)" BenchWire "$work/in" \
-  >"$work/java" 2>"$work/java.log" || { cat "$work/java.log" >&2; exit 1; }
+# Taken in turns, so that a disturbance of the machine does not meet one side alone.
+for turn in 1 2 3; do
+  "$build/bench_wire" "$work/in" >>"$work/c"
+  java -Xmx512m -XX:+UseSerialGC -cp "$work/classes:$(printf '%s:' "$jars"/*.jar)" BenchWire "$work/in" \
+    >>"$work/java" 2>"$work/java.log" || { cat "$work/java.log" >&2; exit 1; }
+done
+
+# The best turn of each message, in the order of the first.
+best() {
+  awk '
+    !($1 in decode) { names[++n] = $1; bytes[$1] = $2; decode[$1] = $3; encode[$1] = $4 }
+    $3 < decode[$1] { decode[$1] = $3 }
+    $4 < encode[$1] { encode[$1] = $4 }
+    END { for (i = 1; i <= n; i++) print names[i], bytes[names[i]], decode[names[i]], encode[names[i]] }' "$1"
+}
+best "$work/java" >"$work/java.best"
+best "$work/c" >"$work/c.best"
 
 awk '
   NR == FNR { decode[$1] = $3; encode[$1] = $4; next }
@@ -33,4 +47,4 @@ awk '
     printf "%-30s %8d | %9d %9d %5.2f | %9d %9d %5.2f%s\n", $1, $2, $3, decode[$1], ratio, $4, encode[$1],
       $4 / encode[$1], mark
   }
-  END { exit slow > 0 }' "$work/java" "$work/c"
+  END { exit slow > 0 }' "$work/java.best" "$work/c.best"

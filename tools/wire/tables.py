@@ -87,7 +87,8 @@ class Tables:
         elif field.kind == "uuid":
             kind = "ZERO_UUID"
         else:
-            return [f"{{KOPI_IS_CONST, {WIDTHS[field.kind]}, {where}, {self.constant(field.default)}, 0}}"]
+            bits = 8 * WIDTHS[field.kind]
+            return [f"{{KOPI_IS_I{bits}, 0, {where}, {self.constant(field.default)}, 0}}"]
         return [f"{{KOPI_IS_{kind}, 0, {where}, 0, 0}}"]
 
     # ---- layouts ----

@@ -47,5 +47,9 @@ Test(arena, hands_out_up_to_its_limit_and_reuses_after_reset) {
     kopi_arena_reset(&a);
   }
   cr_assert_null(kopi_arena_calloc(&a, SIZE_MAX / 2, 4));
+  cr_assert_not_null(kopi_arena_alloc(&a, 0));
+  a.limit = SIZE_MAX;
+  cr_assert_null(kopi_arena_alloc(&a, SIZE_MAX));
+  cr_assert_eq(kopi_arena_status(&a, SIZE_MAX), KOP_ERR_LIMIT);
   kopi_arena_free(&a);
 }
