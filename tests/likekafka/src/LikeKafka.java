@@ -20,12 +20,17 @@ import java.util.stream.Stream;
 /**
  * Plays every scenario at every version and compares the answers with the recorded ones of Kafka, or records them.
  *
- *   LikeKafka HOME --server RELEASE=LIB=HOST:PORT ... [--record | --show] [--api NAME] [--scenario NAME] [--version N]
+ *   LikeKafka HOME --server RELEASE=LIB=HOST:PORT ... [--restart COMMAND] [--record | --show]
+ *             [--api NAME] [--scenario NAME] [--version N]
  *
- * The first release given that codes a version plays it.
+ * The first release given that codes a version plays it. Scenarios that want the servers restarted are played first, all up to
+ * that point, then the command restarts the servers, then they go on; without a command they are left out.
  */
 public final class LikeKafka {
   private record Server(Codec codec, InetSocketAddress address) {}
+
+  /** A play that has been run up to the restart. */
+  private record Paused(Scenario scenario, int version, Play play, Map<String, String> answers) {}
 
   /** A difference that has a reason: API, scenario, step and path by pattern, from ../expected.txt. */
   private static final class Expected {
@@ -38,12 +43,15 @@ public final class LikeKafka {
   private final Path home;
   private final List<Server> servers = new ArrayList<>();
   private final List<Expected> expected = new ArrayList<>();
+  private final Map<String, StringBuilder> output = new LinkedHashMap<>();
+  private final Map<String, Map<String, Map<Integer, String>>> golden = new HashMap<>();
   private final Map<String, Integer> helperVersions = new HashMap<>();
   private final long base = (System.currentTimeMillis() - 3_600_000) / 1000 * 1000;
   /** Versions are played at the same time: most of it is waiting. */
   private final ExecutorService players = Executors.newFixedThreadPool(6);
   private boolean record;
   private boolean show;
+  private String restart;
   private String onlyApi;
   private String onlyScenario;
   private int onlyVersion = -1;
@@ -59,6 +67,7 @@ public final class LikeKafka {
     LikeKafka run = new LikeKafka(Path.of(args[0]));
     for (int i = 1; i < args.length; i++) {
       switch (args[i]) {
+        case "--restart" -> run.restart = args[++i];
         case "--record" -> run.record = true;
         case "--show" -> run.show = true;
         case "--api" -> run.onlyApi = args[++i];
@@ -92,10 +101,26 @@ public final class LikeKafka {
     try (Stream<Path> s = Files.list(home.resolve("scenarios"))) {
       files = s.sorted().collect(Collectors.toList());
     }
+    List<List<Scenario>> all = new ArrayList<>();
     for (Path file : files) {
       List<Scenario> scenarios = Scenario.read(file);
-      if (onlyApi == null || scenarios.get(0).api.equalsIgnoreCase(onlyApi)) {
-        one(scenarios, rules);
+      String api = scenarios.get(0).api;
+      if (onlyApi == null || api.equalsIgnoreCase(onlyApi)) {
+        scenarios.removeIf(s -> onlyScenario != null && !s.name.equals(onlyScenario) || s.restarts() && restart == null);
+        all.add(scenarios);
+        golden.put(api, record || show ? Map.of() : readGolden(home.resolve("golden").resolve(api + ".jsonl")));
+      }
+    }
+    restarted(all, rules);
+    for (List<Scenario> scenarios : all) {
+      one(scenarios, rules);
+    }
+    players.shutdown();
+    for (Map.Entry<String, StringBuilder> o : output.entrySet()) {
+      if (show) {
+        System.out.print(o.getValue());
+      } else if (record) {
+        Files.writeString(home.resolve("golden").resolve(o.getKey() + ".jsonl"), o.getValue());
       }
     }
     if (show || record) {
@@ -109,7 +134,7 @@ public final class LikeKafka {
     return identical + reasoned == steps && steps > 0;
   }
 
-  /** The first producer id of a broker's life is refused until it has a block of them. */
+  /** A broker that has just started refuses to give producer ids until it has a block of them. */
   private void warmUp(Server server) throws Exception {
     Scenario s = Scenario.producerId();
     for (int i = 0; i < 200; i++) {
@@ -123,48 +148,93 @@ public final class LikeKafka {
   }
 
   private void one(List<Scenario> scenarios, Rules rules) throws Exception {
+    if (scenarios.isEmpty()) {
+      return;
+    }
     String api = scenarios.get(0).api;
-    Path golden = home.resolve("golden").resolve(api + ".jsonl");
-    Map<String, Map<Integer, String>> known = record || show ? new HashMap<>() : readGolden(golden);
-    StringBuilder out = new StringBuilder();
     long start = System.nanoTime();
     int before = steps;
     for (Scenario s : scenarios) {
-      if (onlyScenario != null && !s.name.equals(onlyScenario)) {
+      if (s.restarts()) {
         continue;
       }
       Map<String, TreeMap<Integer, String>> seen = new LinkedHashMap<>();
-      Map<Integer, Future<Map<String, String>>> plays = new TreeMap<>();
-      for (int v : versions(s)) {
-        Server server = serverFor(api, v);
-        plays.put(v, players.submit(() -> {
-          try (Play play = new Play(server.codec, server.address, rules, s, v, helperVersions, base, show)) {
-            return play.run();
-          }
-        }));
+      for (Future<Paused> f : play(s, rules)) {
+        f.get().play.close();
+        take(f.get(), seen);
       }
-      for (Map.Entry<Integer, Future<Map<String, String>>> p : plays.entrySet()) {
-        int v = p.getKey();
-        for (Map.Entry<String, String> a : p.getValue().get().entrySet()) {
-          seen.computeIfAbsent(a.getKey(), k -> new TreeMap<>()).put(v, a.getValue());
-          if (!record && !show) {
-            compare(s, a.getKey(), v, known.getOrDefault(s.name + "|" + a.getKey(), Map.of()).get(v), a.getValue());
-          }
-        }
-      }
-      write(out, s, seen);
+      write(output.computeIfAbsent(api, k -> new StringBuilder()), s, seen);
     }
     if (!record && !show && onlyScenario == null) {
       advertised(api);
     }
-    if (show) {
-      System.out.print(out);
-    } else if (record) {
-      Files.writeString(golden, out);
-      System.out.println(api + ": recorded in " + (System.nanoTime() - start) / 1_000_000 + " ms");
-    } else {
-      System.out.println(api + ": " + (steps - before) + " steps in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    report(api, before, start);
+  }
+
+  private List<Future<Paused>> play(Scenario s, Rules rules) {
+    List<Future<Paused>> plays = new ArrayList<>();
+    for (int v : versions(s)) {
+      Server server = serverFor(s.api, v);
+      Play play = new Play(server.codec, server.address, rules, s, v, helperVersions, base, show);
+      plays.add(players.submit(() -> new Paused(s, v, play, play.run())));
     }
+    return plays;
+  }
+
+  private void report(String what, int before, long start) {
+    if (!show) {
+      System.out.println(what + ": " + (steps - before) + " steps in " + (System.nanoTime() - start) / 1_000_000 + " ms");
+    }
+  }
+
+  private void take(Paused p, Map<String, TreeMap<Integer, String>> seen) throws IOException {
+    for (Map.Entry<String, String> a : p.answers.entrySet()) {
+      seen.computeIfAbsent(a.getKey(), k -> new TreeMap<>()).put(p.version, a.getValue());
+      if (record || show) {
+        steps++;
+      } else {
+        String kafka = golden.get(p.scenario.api).getOrDefault(p.scenario.name + "|" + a.getKey(), Map.of()).get(p.version);
+        compare(p.scenario, a.getKey(), p.version, kafka, a.getValue());
+      }
+    }
+  }
+
+  /** First, because a server with few topics is quickly restarted. */
+  private void restarted(List<List<Scenario>> all, Rules rules) throws Exception {
+    long start = System.nanoTime();
+    int before = steps;
+    List<Paused> paused = new ArrayList<>();
+    for (List<Scenario> scenarios : all) {
+      for (Scenario s : scenarios) {
+        for (Future<Paused> f : s.restarts() ? play(s, rules) : List.<Future<Paused>>of()) {
+          paused.add(f.get());
+        }
+      }
+    }
+    if (paused.isEmpty()) {
+      return;
+    }
+    int status = new ProcessBuilder("bash", "-c", restart).inheritIO().start().waitFor();
+    if (status != 0) {
+      throw new IllegalStateException("the restart failed with status " + status);
+    }
+    for (Server s : servers) {
+      warmUp(s);
+    }
+    List<Future<?>> rest = new ArrayList<>();
+    for (Paused p : paused) {
+      rest.add(players.submit(() -> p.answers.putAll(p.play.run())));
+    }
+    for (Future<?> f : rest) {
+      f.get();
+    }
+    Map<Scenario, Map<String, TreeMap<Integer, String>>> seen = new LinkedHashMap<>();
+    for (Paused p : paused) {
+      p.play.close();
+      take(p, seen.computeIfAbsent(p.scenario, k -> new LinkedHashMap<>()));
+    }
+    seen.forEach((s, a) -> write(output.computeIfAbsent(s.api, k -> new StringBuilder()), s, a));
+    report("with a restart", before, start);
   }
 
   /** What is played must be advertised: one step for each version. */

@@ -8,7 +8,7 @@ import java.util.Map;
 /**
  * What one play of a scenario calls things, so that answers of two servers, and of two versions, can be compared:
  * ~t is its topic t, #t that topic's id, T+5 five milliseconds after the base time, NOW a moment of this run, E+0 the
- * leader epoch that its topics started with, NODE the broker, S1 the first session id seen, P1 the first producer id.
+ * leader epoch that its topics started with, C+0 the one after a restart, NODE the broker, S1 the first session id seen, P1 the first producer id.
  */
 final class Names {
   static final String ZERO = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -17,7 +17,8 @@ final class Names {
 
   final String prefix;
   final long base;
-  long firstEpoch;
+  long firstEpoch = -1;
+  long currentEpoch = -1;
   int node = 1;
   final Map<String, String> ids = new LinkedHashMap<>();
   final Map<String, JsonNode> variables = new HashMap<>();
@@ -60,9 +61,19 @@ final class Names {
         : make.textNode(ms < base ? "T" + (ms - base) : "T+" + (ms - base));
   }
 
+  void leads(long epoch) {
+    firstEpoch = firstEpoch < 0 ? epoch : firstEpoch;
+    currentEpoch = epoch;
+  }
+
   JsonNode epoch(long epoch) {
     JsonNodeFactory make = JsonNodeFactory.instance;
-    return epoch < 0 ? make.numberNode(epoch) : make.textNode("E" + (epoch < firstEpoch ? "" : "+") + (epoch - firstEpoch));
+    if (epoch < 0) {
+      return make.numberNode(epoch);
+    }
+    boolean current = currentEpoch > firstEpoch && epoch >= currentEpoch;
+    long distance = epoch - (current ? currentEpoch : firstEpoch);
+    return make.textNode((current ? "C" : "E") + (distance < 0 ? "" : "+") + distance);
   }
 
   /** A node id, or the text that names a broker among config resources. */

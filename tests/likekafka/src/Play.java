@@ -65,6 +65,7 @@ final class Play implements Codec.Filler, AutoCloseable {
   private final Batches batches;
   private final boolean show;
   private final Map<String, Link> links = new HashMap<>();
+  private int next;
   private JsonNode last = JsonNodeFactory.instance.objectNode();
 
   Play(Codec codec, InetSocketAddress server, Rules rules, Scenario scenario, int version,
@@ -80,12 +81,20 @@ final class Play implements Codec.Filler, AutoCloseable {
     batches = new Batches(base);
   }
 
-  /** The answers by the labels of their steps, in order. */
+  /**
+   * The answers by the labels of their steps, in order. A play stops where it wants the server restarted, and goes on from
+   * there when it is run again.
+   */
   Map<String, String> run() {
     Map<String, String> answers = new LinkedHashMap<>();
-    for (Scenario.Step s : scenario.steps) {
+    while (next < scenario.steps.size()) {
+      Scenario.Step s = scenario.steps.get(next++);
       if (version < s.low || version > s.high) {
         continue;
+      }
+      if (s.verb.equals("restart")) {
+        List.copyOf(links.keySet()).forEach(this::drop);
+        return answers;
       }
       JsonNode answer;
       try {
@@ -235,7 +244,7 @@ final class Play implements Codec.Filler, AutoCloseable {
         }
         if (ready == partitions) {
           names.ids.put(names.real("~" + name), topic.path("topicId").asText());
-          names.firstEpoch = topic.path("partitions").path(0).path("leaderEpoch").asLong();
+          names.leads(topic.path("partitions").path(0).path("leaderEpoch").asLong());
           names.node = topic.path("partitions").path(0).path("leaderId").asInt();
           return object();
         }
@@ -340,6 +349,7 @@ final class Play implements Codec.Filler, AutoCloseable {
     if (v.isTextual() && type.startsWith("int")) {
       String text = v.asText();
       long n = text.equals("NODE") ? names.node
+          : text.startsWith("C") ? names.currentEpoch + Long.parseLong(text.substring(1))
           : text.startsWith("E") ? names.firstEpoch + Long.parseLong(text.substring(1))
           : names.base + Long.parseLong(text.substring(1));
       return type.equals("int64") ? make.numberNode(n) : make.numberNode((int) n);

@@ -86,6 +86,10 @@ final class Scenario {
 
   private int number;
 
+  boolean restarts() {
+    return steps.stream().anyMatch(s -> s.verb.equals("restart"));
+  }
+
   /** One request for a producer id. */
   static Scenario producerId() {
     Scenario s = new Scenario("InitProducerId", "warm-up");
@@ -204,6 +208,10 @@ final class Scenario {
         case "recv", "close" -> {
           s.verb = word;
           s.connection = next;
+          return s;
+        }
+        case "restart" -> {
+          s.verb = word;
           return s;
         }
         case "sleep" -> {
