@@ -1,0 +1,146 @@
+/*
+ * The engine's inside: what its files share.
+ *
+ *   op       effects and their tokens             conn, receive   connections, frames, admission
+ *   request  a request's life and its reply       api             which API is served by which file
+ *   topic    what was pushed                      partition       leadership, load, recovery
+ *   append   the ordered queue of a partition     read            shared READs and kept results
+ *   fetch, fetch_session                          api_*           one file per API
+ *
+ * docs/engine-states.md draws the lives of these objects.
+ */
+#ifndef KOPI_ENGINE_ENGINE_H
+#define KOPI_ENGINE_ENGINE_H
+
+#include <kop/engine.h>
+#include <kop/record.h>
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "engine/block.h"
+#include "engine/op.h"
+#include "engine/settings.h"
+
+typedef struct kopi_alarm kopi_alarm;
+typedef struct kopi_conn kopi_conn;
+typedef struct kopi_request kopi_request;
+typedef struct kopi_topic kopi_topic;
+typedef struct kopi_partition kopi_partition;
+typedef struct kopi_read kopi_read;
+typedef struct kopi_fetch_session kopi_fetch_session;
+
+/* A timer that knows what to do. */
+struct kopi_alarm {
+  kopi_timer timer; /* first, so that the heap's node is the alarm */
+  void (*fire)(kop_engine *e, kopi_alarm *alarm, kop_now now);
+};
+
+/* Connections that wait for frame memory, in order of arrival. */
+typedef struct kopi_wait_queue {
+  kopi_conn *head;
+  kopi_conn *tail;
+} kopi_wait_queue;
+
+/* Frame memory charged, per pool: small frames and those of 64 KiB and more. */
+typedef struct kopi_frame_pool {
+  uint64_t charged;
+  uint64_t limit;
+} kopi_frame_pool;
+
+enum { KOPI_POOL_SMALL = 0, KOPI_POOL_LARGE = 1, KOPI_POOLS = 2 };
+
+/* A node's address on a listener, copied. */
+typedef struct kopi_endpoint {
+  int32_t node_id;
+  uint32_t listener;
+  int32_t port;
+  kop_slice host;
+  kop_slice rack;
+} kopi_endpoint;
+
+struct kop_engine {
+  kop_alloc alloc;
+  kop_engine_config cfg; /* its pointers lead to memory of the engine */
+  kopi_settings settings;
+  kopi_ops ops;
+  kopi_blocks blocks;
+  kopi_heap timers;
+  kop_record_ctx *records;
+
+  /* connections and requests */
+  kopi_map_u64 conns;
+  uint64_t last_conn;
+  kopi_conn *all_conns;
+  kopi_conn *dead_conns; /* freed at the next drain */
+  kopi_conn *touched_head;
+  kopi_conn *touched_tail;
+  kopi_wait_queue admission;
+  kopi_frame_pool pools[KOPI_POOLS];
+  kopi_request *all_requests;
+  kopi_request *free_requests;
+  uint32_t free_requests_len;
+
+  /* the cluster as pushed */
+  kopi_endpoint *endpoints; /* sorted by node id, then listener */
+  uint32_t endpoints_len;
+  char *endpoint_text; /* what their slices point to */
+  int32_t controller_id;
+  int64_t volume_total;
+  int64_t volume_usable;
+  kopi_map_bytes topics_by_name;
+  kopi_map_bytes topics_by_id;
+  kopi_topic **topics; /* sorted by name */
+  uint32_t topics_len;
+  uint32_t topics_cap;
+  kopi_map_u64 partitions;
+
+  /* reads and fetches */
+  kopi_read *kept_oldest; /* results that wait for a fetch to come again */
+  kopi_read *kept_newest;
+  uint64_t kept_bytes;
+  uint64_t lent_bytes;
+  kopi_map_u64 sessions;
+  kopi_fetch_session *session_oldest;
+  kopi_fetch_session *session_newest;
+  uint64_t session_random;
+
+  /* producer ids in hand: [next, end) */
+  int64_t producer_id_next;
+  int64_t producer_id_end;
+  kopi_request *producer_id_waiters; /* in order */
+  bool producer_ids_asked;
+
+  bool shutting_down;
+  uint64_t log_dropped;
+  uint64_t log_open;
+  kop_engine_stats stats;
+  char error_text[256];
+};
+
+/* Sets the alarm to a time of the monotonic clock. */
+void kopi_alarm_set(kop_engine *e, kopi_alarm *alarm, uint64_t mono_ns);
+void kopi_alarm_cancel(kop_engine *e, kopi_alarm *alarm);
+
+/* Emits a LOG effect; dropped (and counted) when too many wait. */
+void kopi_log(kop_engine *e, uint32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Keeps the text for kop_engine_error_text and returns the status. */
+kop_status kopi_fail(kop_engine *e, kop_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Whether the embedder serves all of these kinds; `kinds` has bits 1 << KOP_EFFECT_X. */
+bool kopi_serves(const kop_engine *e, uint64_t kinds);
+
+static inline uint64_t kopi_ms(int64_t ms) {
+  return ms <= 0 ? 0 : (uint64_t)ms * 1000000u;
+}
+
+/* now + delay without wrapping. */
+static inline uint64_t kopi_later(kop_now now, uint64_t delay_ns) {
+  return now.mono_ns > UINT64_MAX - delay_ns ? UINT64_MAX - 1 : now.mono_ns + delay_ns;
+}
+
+#endif

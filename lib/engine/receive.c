@@ -1,0 +1,256 @@
+/*
+ * Receiving: the bytes of a connection land in a block, and frames are cut where they landed.
+ *
+ *   block  [ parsed frames | start ... end | room ]
+ *
+ * Frames that are whole are handed on in place. When the length prefix of the next one says that it does not fit
+ * behind `start`, a block of its size is taken and the part that has come moves there; its rest is received in place.
+ * Between frames a connection holds no block, at most three bytes of a length prefix.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/endian.h"
+#include "engine/conn.h"
+#include "engine/request.h"
+
+enum {
+  LARGE_FRAME = 64 * 1024,    /* from here on a frame is charged to the pool of large ones */
+  LEAST_CHARGE = 4 * 1024,    /* a small request may hold a whole small block */
+  BUSY_AFTER = 64 * 1024      /* a connection that has sent so much gets larger blocks */
+};
+
+static uint64_t charge_of(uint64_t frame) {
+  return frame < LEAST_CHARGE ? LEAST_CHARGE : frame;
+}
+
+static kopi_frame_pool *pool_of(kop_engine *e, uint64_t charge) {
+  return &e->pools[charge < LARGE_FRAME ? KOPI_POOL_SMALL : KOPI_POOL_LARGE];
+}
+
+void kopi_frame_uncharge(kop_engine *e, kopi_conn *c, uint64_t charge) {
+  if (charge == 0) return;
+  pool_of(e, charge)->charged -= charge;
+  e->stats.frame_bytes -= charge;
+  if (c != NULL) {
+    c->charged -= charge;
+    kopi_conn_touch(e, c);
+  }
+}
+
+static bool has_room(kop_engine *e, const kopi_conn *c, uint64_t charge) {
+  const kopi_frame_pool *pool = pool_of(e, charge);
+  bool connection = c->charged == 0 || c->charged + charge <= e->cfg.max_connection_bytes;
+  bool all = pool->charged == 0 || pool->charged + charge <= pool->limit;
+  return connection && all;
+}
+
+static void charge_frame(kop_engine *e, kopi_conn *c, uint64_t charge) {
+  pool_of(e, charge)->charged += charge;
+  e->stats.frame_bytes += charge;
+  c->charged += charge;
+  c->admitted = charge;
+}
+
+static void wait_for_memory(kop_engine *e, kopi_conn *c) {
+  if (c->waits_memory) return;
+  c->waits_memory = true;
+  c->next = NULL;
+  if (e->admission.tail == NULL) {
+    e->admission.head = c;
+  } else {
+    e->admission.tail->next = c;
+  }
+  e->admission.tail = c;
+}
+
+static void leave_queue(kop_engine *e, kopi_conn *c) {
+  if (!c->waits_memory) return;
+  c->waits_memory = false;
+  kopi_conn *before = NULL;
+  for (kopi_conn *x = e->admission.head; x != c; x = x->next) before = x;
+  if (before == NULL) {
+    e->admission.head = c->next;
+  } else {
+    before->next = c->next;
+  }
+  if (e->admission.tail == c) e->admission.tail = before;
+  c->next = NULL;
+}
+
+static uint64_t next_frame(const kopi_conn *c) {
+  return 4 + (uint64_t)kopi_load_be32(c->block->bytes + c->start);
+}
+
+/* A frame of one pool must not wait behind one of the other, so each pool has its own first in the one queue. */
+bool kopi_frames_admit(kop_engine *e) {
+  bool blocked[KOPI_POOLS] = {false, false};
+  bool admitted = false;
+  kopi_conn *next;
+  for (kopi_conn *c = e->admission.head; c != NULL; c = next) {
+    next = c->next;
+    uint64_t charge = charge_of(next_frame(c));
+    size_t pool = charge < LARGE_FRAME ? KOPI_POOL_SMALL : KOPI_POOL_LARGE;
+    if (blocked[pool]) {
+      if (blocked[KOPI_POOL_SMALL] && blocked[KOPI_POOL_LARGE]) break;
+      continue;
+    }
+    bool own_bound = c->charged != 0 && c->charged + charge > e->cfg.max_connection_bytes;
+    if (!has_room(e, c, charge)) {
+      blocked[pool] = !own_bound; /* a connection at its own bound holds nobody else up */
+      continue;
+    }
+    leave_queue(e, c);
+    charge_frame(e, c, charge);
+    kopi_conn_touch(e, c);
+    admitted = true;
+  }
+  return admitted;
+}
+
+bool kopi_conn_must_pause(const kop_engine *e, const kopi_conn *c) {
+  return c->waits_memory || c->closes || e->shutting_down || c->state != KOPI_CONN_OPEN ||
+         c->open_requests >= e->cfg.max_requests_per_connection;
+}
+
+void kopi_conn_drop_input(kop_engine *e, kopi_conn *c) {
+  leave_queue(e, c);
+  uint64_t charge = c->admitted;
+  c->admitted = 0;
+  kopi_frame_uncharge(e, c, charge);
+  kopi_block_unref(&e->blocks, c->block);
+  c->block = NULL;
+  c->start = 0;
+  c->end = 0;
+  c->stash_len = 0;
+  c->offered = 0;
+}
+
+static void break_off(kop_engine *e, kopi_conn *c, const char *why, int64_t value) {
+  kopi_log(e, KOP_LOG_WARN, "%s: closed, %s %lld", c->peer, why, (long long)value);
+  e->stats.protocol_errors_total++;
+  kopi_conn_drop_input(e, c);
+  kopi_conn_close_after_replies(e, c, KOP_CLOSE_PROTOCOL);
+}
+
+/* Room behind `start` for the whole frame. */
+static bool make_room(kop_engine *e, kopi_conn *c, size_t frame) {
+  if (frame <= c->block->cap - c->start) return true;
+  kopi_block *block = kopi_block_new(&e->blocks, frame);
+  if (block == NULL) return false;
+  size_t have = c->end - c->start;
+  memcpy(block->bytes, c->block->bytes + c->start, have);
+  kopi_block_unref(&e->blocks, c->block);
+  c->block = block;
+  c->start = 0;
+  c->end = have;
+  return true;
+}
+
+/* Fewer than four bytes are left: they move into the connection, the block goes. */
+static void stash_rest(kop_engine *e, kopi_conn *c) {
+  size_t rest = c->end - c->start;
+  KOPI_ASSERT(rest < sizeof c->stash);
+  memcpy(c->stash, c->block->bytes + c->start, rest);
+  c->stash_len = (uint32_t)rest;
+  kopi_block_unref(&e->blocks, c->block);
+  c->block = NULL;
+  c->start = 0;
+  c->end = 0;
+}
+
+/* Takes one frame if it is there whole. False when parsing has to stop. */
+static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
+  uint32_t len = kopi_load_be32(c->block->bytes + c->start);
+  if (len > (uint32_t)INT32_MAX || len > (uint64_t)e->settings.socket_request_max_bytes) {
+    break_off(e, c, "a frame of the size", (int32_t)len);
+    return false;
+  }
+  size_t frame = 4 + (size_t)len;
+  if (c->admitted == 0) {
+    uint64_t charge = charge_of(frame);
+    if (!has_room(e, c, charge)) {
+      wait_for_memory(e, c);
+      return false;
+    }
+    charge_frame(e, c, charge);
+  }
+  if (c->end - c->start < frame) {
+    if (!make_room(e, c, frame)) {
+      kopi_log(e, KOP_LOG_ERROR, "%s: closed, no memory for a frame of %zu bytes", c->peer, frame);
+      kopi_conn_drop_input(e, c);
+      kopi_conn_close(e, c, KOP_CLOSE_MEMORY);
+    }
+    return false;
+  }
+  const uint8_t *bytes = c->block->bytes + c->start + 4;
+  uint64_t charge = c->admitted;
+  c->admitted = 0;
+  c->start += frame;
+  kopi_request_start(e, c, bytes, len, charge, now);
+  return true;
+}
+
+void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now) {
+  while (c->block != NULL && !kopi_conn_must_pause(e, c)) {
+    if (c->end - c->start < 4) {
+      stash_rest(e, c);
+      return;
+    }
+    if (!parse_one(e, c, now)) return;
+  }
+}
+
+kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer, size_t *capacity) {
+  *buffer = NULL;
+  *capacity = 0;
+  kopi_conn *c = kopi_map_u64_find(&e->conns, conn);
+  if (c == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "no such connection");
+  c->offered = 0;
+  if (c->paused || kopi_conn_must_pause(e, c)) return KOP_OK;
+  if (c->block == NULL) {
+    c->block = kopi_block_new(&e->blocks, c->bytes_in < BUSY_AFTER ? KOPI_BLOCK_SMALL : KOPI_BLOCK_MEDIUM);
+    if (c->block == NULL) return kopi_fail(e, KOP_ERR_NOMEM, "no memory to receive into");
+    memcpy(c->block->bytes, c->stash, c->stash_len);
+    c->start = 0;
+    c->end = c->stash_len;
+    c->stash_len = 0;
+  }
+  c->offered = c->block->cap - c->end;
+  *buffer = c->block->bytes + c->end;
+  *capacity = c->offered;
+  return KOP_OK;
+}
+
+kop_status kop_engine_recv_commit(kop_engine *e, uint64_t conn, size_t n, kop_now now) {
+  kopi_conn *c = kopi_map_u64_find(&e->conns, conn);
+  if (c == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "no such connection");
+  if (n > c->offered) return kopi_fail(e, KOP_ERR_INVALID, "more bytes than the buffer had room for");
+  c->offered = 0;
+  if (c->block == NULL) return KOP_OK;
+  c->end += n;
+  c->bytes_in += n;
+  e->stats.bytes_in_total += n;
+  if (n > 0) c->active_ns = now.mono_ns;
+  kopi_conn_touch(e, c);
+  kopi_settle(e, now);
+  return KOP_OK;
+}
+
+kop_status kop_engine_feed(kop_engine *e, uint64_t conn, const uint8_t *bytes, size_t len, kop_now now,
+                           size_t *taken) {
+  *taken = 0;
+  while (*taken < len) {
+    uint8_t *buffer = NULL;
+    size_t capacity = 0;
+    kop_status status = kop_engine_recv_buffer(e, conn, &buffer, &capacity);
+    if (status != KOP_OK) return status;
+    if (capacity == 0) return KOP_OK;
+    size_t n = len - *taken < capacity ? len - *taken : capacity;
+    memcpy(buffer, bytes + *taken, n);
+    *taken += n;
+    status = kop_engine_recv_commit(e, conn, n, now);
+    if (status != KOP_OK) return status;
+  }
+  return KOP_OK;
+}

@@ -1,0 +1,45 @@
+/*
+ * Kafka's settings as the engine uses them: parsed, with defaults filled in. The table behind them is in config.c.
+ */
+#ifndef KOPI_ENGINE_SETTINGS_H
+#define KOPI_ENGINE_SETTINGS_H
+
+#include <kop/base.h>
+#include <kop/config.h>
+#include <kop/effect.h>
+#include <stdbool.h>
+
+/* A topic's effective settings, as far as the engine itself acts on them. */
+typedef struct kopi_topic_settings {
+  int64_t max_message_bytes;
+  int64_t timestamp_before_max_ms;
+  int64_t timestamp_after_max_ms;
+  int32_t timestamp_type; /* KOP_TIMESTAMP_CREATE or _LOG_APPEND */
+  int32_t codec;          /* KOP_CODEC_, or KOP_CODEC_KEEP */
+  int32_t level;          /* of that codec, KOP_LEVEL_DEFAULT */
+  bool compacts;          /* records need a key */
+} kopi_topic_settings;
+
+/* A node's settings. */
+typedef struct kopi_settings {
+  kopi_topic_settings topic; /* what a topic without configs of its own has */
+  int64_t socket_request_max_bytes;
+  int64_t fetch_max_bytes;
+  int64_t producer_id_expiration_ms;
+  int32_t num_partitions;
+  int32_t fetch_session_slots;
+  bool auto_create_topics;
+  bool delete_topic_enable;
+  const kop_config_entry *own; /* as given, sorted by name; owned by the engine */
+  uint32_t own_len;
+} kopi_settings;
+
+/* Parses checked broker settings on top of the defaults. KOP_ERR_INVALID with the name of the first bad one. */
+kop_status kopi_settings_init(kopi_settings *s, const kop_config_entry *entries, uint32_t len,
+                              kop_slice *bad);
+
+/* The effective settings of a topic: its own configs on top of the node's. What was not checked is left at its default. */
+void kopi_topic_settings_init(kopi_topic_settings *t, const kopi_settings *s, const kop_config_entry *own,
+                              uint32_t len);
+
+#endif

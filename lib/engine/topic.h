@@ -1,0 +1,41 @@
+/*
+ * The topics that the embedder has pushed: by name, by id, and in order of their names.
+ */
+#ifndef KOPI_ENGINE_TOPIC_H
+#define KOPI_ENGINE_TOPIC_H
+
+#include "engine/engine.h"
+
+struct kopi_topic {
+  kop_slice name; /* owned */
+  kop_uuid id;
+  bool internal;
+  kopi_partition **partitions; /* by index */
+  uint32_t partitions_len;
+  uint32_t partitions_cap;
+  kop_config_entry *configs; /* the topic's own, sorted by name; one allocation with their text */
+  uint32_t configs_len;
+  kopi_topic_settings settings;
+};
+
+/* NULL if unknown. */
+kopi_topic *kopi_topic_by_name(const kop_engine *e, kop_slice name);
+kopi_topic *kopi_topic_by_id(const kop_engine *e, const kop_uuid *id);
+bool kopi_uuid_is_zero(const kop_uuid *id);
+int kopi_slice_compare(kop_slice a, kop_slice b);
+bool kopi_slice_equal(kop_slice a, kop_slice b);
+
+/* NULL if there is no such partition. */
+kopi_partition *kopi_topic_partition_at(const kopi_topic *t, int32_t index);
+
+/* The topic's own value of a setting, NULL if it has none. */
+const kop_config_entry *kopi_topic_config(const kopi_topic *t, kop_slice name);
+
+/* Events. */
+kop_status kopi_push_topic(kop_engine *e, const kop_topic *event, kop_now now);
+kop_status kopi_push_topic_gone(kop_engine *e, const kop_topic_ref *event, kop_now now);
+kop_status kopi_push_leader(kop_engine *e, const kop_leader *event, kop_now now);
+
+void kopi_topics_free(kop_engine *e);
+
+#endif
