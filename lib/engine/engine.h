@@ -100,6 +100,11 @@ struct kop_engine {
   kopi_read *kept_oldest; /* results that wait for a fetch to come again */
   kopi_read *kept_newest;
   uint64_t kept_bytes;
+  kopi_alarm kept_alarm;
+  kopi_read *all_reads;
+  kopi_read *free_reads;
+  uint32_t free_reads_len;
+  kopi_request *room_waiters; /* fetches that wait until fewer bytes are lent, in order */
   uint64_t lent_bytes;
   kopi_map_u64 sessions;
   kopi_fetch_session *session_oldest;

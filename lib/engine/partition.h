@@ -5,6 +5,7 @@
 #ifndef KOPI_ENGINE_PARTITION_H
 #define KOPI_ENGINE_PARTITION_H
 
+#include "base/buf.h"
 #include "engine/engine.h"
 #include "log/epochs.h"
 #include "log/producers.h"
@@ -38,6 +39,8 @@ struct kopi_partition {
   bool wanted;          /* this node shall lead it */
   bool confirming;
   bool saving;          /* STATE_PUT is open */
+  bool resigned;        /* RESIGN has been emitted */
+  bool stale_state;     /* the saved state was not used: it has to be replaced */
   uint32_t failures;    /* in a row, for the backoff */
   uint32_t tokens;      /* open ones that name this partition */
 
@@ -47,9 +50,11 @@ struct kopi_partition {
   uint64_t lease_mono_ns;
   uint64_t unsaved_bytes; /* appended since the last STATE_PUT */
   int64_t replay_offset;
+  int64_t settled; /* no append in flight begins below it */
 
   kopi_producers producers;
   kopi_epochs epochs;
+  kopi_buf saved;       /* the bytes of the open STATE_PUT */
   kopi_append_queue in_flight; /* of the present epoch, in order */
   kopi_append_queue parked;
   kopi_fetch_member *waiters;  /* fetches that look at this partition */

@@ -52,6 +52,7 @@ struct kopi_request {
   kopi_alarm alarm; /* the request's time-out */
   void (*cancel)(kop_engine *e, kopi_request *r, kop_now now);
   void (*at_head)(kop_engine *e, kopi_request *r, kop_now now); /* RUNNING and become the head of the reply queue */
+  void (*resume)(kop_engine *e, kopi_request *r, kop_now now); /* see kopi_partition_confirm */
   void (*release)(kop_engine *e, kopi_request *r); /* before its memory ends */
 };
 

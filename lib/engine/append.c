@@ -1,0 +1,276 @@
+/* The ordered queue of a partition: batches that want to be in the log. */
+#include "engine/append.h"
+
+#include "base/assert.h"
+
+static void push_back(kopi_append_queue *q, kopi_append *a) {
+  a->next = NULL;
+  a->prev = q->tail;
+  if (q->tail == NULL) {
+    q->head = a;
+  } else {
+    q->tail->next = a;
+  }
+  q->tail = a;
+}
+
+static void unlink_from(kopi_append_queue *q, kopi_append *a) {
+  if (a->prev == NULL) {
+    q->head = a->next;
+  } else {
+    a->prev->next = a->next;
+  }
+  if (a->next == NULL) {
+    q->tail = a->prev;
+  } else {
+    a->next->prev = a->prev;
+  }
+  a->prev = NULL;
+  a->next = NULL;
+}
+
+static void leave(kopi_append *a) {
+  if (a->state == KOPI_APPEND_PARKED) unlink_from(&a->p->parked, a);
+  if (a->state == KOPI_APPEND_IN_FLIGHT) unlink_from(&a->p->in_flight, a);
+  if (a->state == KOPI_APPEND_JOINED) {
+    kopi_append **link = &a->original->joined;
+    while (*link != a) link = &(*link)->joined_next;
+    *link = a->joined_next;
+    a->original = NULL;
+  }
+  a->state = KOPI_APPEND_OUT;
+}
+
+static void end_memory(kop_engine *e, kopi_append *a) {
+  if (a->ops_open > 0 || a->owned == NULL) return;
+  kop_record_bytes_free(e->records, a->owned);
+  a->owned = NULL;
+}
+
+/* The answer, to the request of this append alone. */
+static void answer_one(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset, int64_t append_time,
+                       kop_now now) {
+  if (a->answered) return;
+  a->answered = true;
+  kopi_request *r = a->request;
+  kopi_request_pin(r); /* `done` may end the request */
+  a->done(e, a, error, base_offset, append_time, now);
+  end_memory(e, a);
+  kopi_request_unpin(e, r, now);
+}
+
+/* The answer, also to the duplicates that wait for it. The append is in no list after it. */
+static void answer(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset, int64_t append_time,
+                   kop_now now) {
+  leave(a);
+  kopi_request *r = a->request;
+  kopi_request_pin(r);
+  answer_one(e, a, error, base_offset, append_time, now);
+  while (a->joined != NULL) {
+    kopi_append *duplicate = a->joined;
+    leave(duplicate);
+    answer_one(e, duplicate, error, base_offset, append_time, now);
+  }
+  end_memory(e, a);
+  kopi_request_unpin(e, r, now);
+}
+
+static void join(kopi_append *original, kopi_append *a) {
+  kopi_append **link = &original->joined;
+  while (*link != NULL) link = &(*link)->joined_next;
+  *link = a;
+  a->joined_next = NULL;
+  a->original = original;
+  a->state = KOPI_APPEND_JOINED;
+}
+
+static void on_appended(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now);
+
+/* Emits the APPEND. KOP_ERR_NOMEM changes nothing. */
+static kop_status emit(kop_engine *e, kopi_append *a) {
+  kopi_partition *p = a->p;
+  kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_APPEND, p->id, on_appended, a);
+  if (op == NULL) return KOP_ERR_NOMEM;
+  kop_batch_set_position(a->batch, 0, p->leader_epoch);
+  a->slice = (kop_slice){.ptr = a->batch, .len = a->batch_len};
+  op->body.append.epoch = p->leader_epoch;
+  op->body.append.slices = &a->slice;
+  op->body.append.slices_count = 1;
+  op->body.append.count = a->count;
+  op->body.append.max_timestamp = a->max_timestamp;
+  op->body.append.bytes = a->batch_len;
+  a->op = op;
+  a->ops_open++;
+  a->state = KOPI_APPEND_IN_FLIGHT;
+  push_back(&p->in_flight, a);
+  kopi_partition_hold(p);
+  kopi_request_pin(a->request);
+  kopi_op_emit(&e->ops, op);
+  return KOP_OK;
+}
+
+/* Checks the sequence and emits, answers or joins. False: it has to wait for an answer to an earlier one. */
+static bool admit(kop_engine *e, kopi_append *a, kop_now now) {
+  kopi_partition *p = a->p;
+  kopi_producers_verdict v = {.kind = KOPI_PRODUCERS_NEW};
+  bool idempotent = a->producer.producer_id >= 0;
+  if (idempotent) kopi_producers_check(&p->producers, &a->producer, &v);
+  if (v.kind == KOPI_PRODUCERS_DUPLICATE) {
+    answer(e, a, 0, v.base_offset, a->append_time < 0 ? -1 : v.timestamp, now);
+    return true;
+  }
+  if (v.kind == KOPI_PRODUCERS_IN_FLIGHT) {
+    join(v.owner, a);
+    return true;
+  }
+  if (v.kind == KOPI_PRODUCERS_REFUSED) {
+    answer(e, a, v.kafka_error, -1, -1, now);
+    return true;
+  }
+  if (idempotent) {
+    kop_status status = kopi_producers_begin(&p->producers, &a->producer, a, &a->ticket);
+    if (status == KOP_ERR_LIMIT && p->in_flight.head != NULL) return false;
+    if (status != KOP_OK) {
+      answer(e, a, KOP_KAFKA_STORAGE_ERROR, -1, -1, now);
+      return true;
+    }
+  }
+  if (emit(e, a) != KOP_OK) {
+    /* Its place in the producer's window is taken: what is in flight of this epoch has to be checked anew. */
+    answer(e, a, KOP_KAFKA_STORAGE_ERROR, -1, -1, now);
+    kopi_partition_reload(e, p, true, now);
+  }
+  return true;
+}
+
+void kopi_append_pump(kop_engine *e, kopi_partition *p, kop_now now) {
+  while (p->state == KOPI_PARTITION_ACTIVE && p->parked.head != NULL) {
+    kopi_append *a = p->parked.head;
+    if (a->ops_open > 0) return; /* an older APPEND may still be reading the bytes */
+    unlink_from(&p->parked, a);
+    a->state = KOPI_APPEND_OUT;
+    if (!admit(e, a, now)) {
+      a->state = KOPI_APPEND_PARKED;
+      a->next = p->parked.head;
+      if (a->next != NULL) a->next->prev = a;
+      if (p->parked.tail == NULL) p->parked.tail = a;
+      p->parked.head = a;
+      return;
+    }
+  }
+}
+
+void kopi_append_submit(kop_engine *e, kopi_partition *p, kopi_append *a, kop_now now) {
+  a->p = p;
+  a->state = KOPI_APPEND_PARKED;
+  push_back(&p->parked, a);
+  kopi_append_pump(e, p, now);
+}
+
+void kopi_append_time_out(kop_engine *e, kopi_append *a, kop_now now) {
+  if (a->answered) return;
+  bool parked = a->state == KOPI_APPEND_PARKED;
+  if (a->state != KOPI_APPEND_IN_FLIGHT) leave(a);
+  answer_one(e, a, parked ? KOP_KAFKA_NOT_LEADER_OR_FOLLOWER : KOP_KAFKA_REQUEST_TIMED_OUT, -1, -1, now);
+}
+
+void kopi_append_fail_parked(kop_engine *e, kopi_partition *p, int16_t error, kop_now now) {
+  while (p->parked.head != NULL) answer(e, p->parked.head, error, -1, -1, now);
+}
+
+void kopi_append_fail_in_flight(kop_engine *e, kopi_partition *p, int16_t error, kop_now now) {
+  while (p->in_flight.head != NULL) {
+    p->in_flight.head->op = NULL;
+    answer(e, p->in_flight.head, error, -1, -1, now);
+  }
+  kopi_producers_forget_in_flight(&p->producers);
+}
+
+void kopi_append_put_back(kop_engine *e, kopi_partition *p, bool unknown, kop_now now) {
+  kopi_producers_forget_in_flight(&p->producers);
+  kopi_append_queue back = {.head = NULL};
+  while (p->in_flight.head != NULL) {
+    kopi_append *a = p->in_flight.head;
+    a->op = NULL;
+    bool nobody_waits = a->answered && a->joined == NULL;
+    if (nobody_waits || (unknown && a->producer.producer_id < 0)) {
+      answer(e, a, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, -1, -1, now);
+      continue;
+    }
+    unlink_from(&p->in_flight, a);
+    a->state = KOPI_APPEND_PARKED;
+    push_back(&back, a);
+  }
+  if (back.head == NULL) return;
+  back.tail->next = p->parked.head;
+  if (p->parked.head == NULL) {
+    p->parked.tail = back.tail;
+  } else {
+    p->parked.head->prev = back.tail;
+  }
+  p->parked.head = back.head;
+}
+
+static void appended(kop_engine *e, kopi_append *a, const kop_completion *c, kop_now now) {
+  kopi_partition *p = a->p;
+  const kop_appended *result = c->body;
+  int64_t base = result->base_offset;
+  if (p->in_flight.head == a) p->settled = base + a->count;
+  if (a->producer.producer_id >= 0) kopi_producers_committed(&p->producers, a->ticket, base);
+  p->unsaved_bytes += a->batch_len;
+  e->stats.batches_in_total++;
+  e->stats.records_in_total += a->count;
+  e->stats.append_bytes_total += a->batch_len;
+  answer(e, a, 0, base, a->append_time, now);
+  kopi_partition_advance(e, p, base + a->count, a->batch_len, now);
+}
+
+/* The answer to the APPEND that counts; the append is in flight. */
+static void judge(kop_engine *e, kopi_append *a, const kop_completion *c, kop_now now) {
+  kopi_partition *p = a->p;
+  if (c->outcome == KOP_DONE) {
+    appended(e, a, c, now);
+    return;
+  }
+  if (p->topic == NULL) {
+    answer(e, a, KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION, -1, -1, now);
+    return;
+  }
+  switch (c->outcome) {
+  case KOP_REJECTED:
+  case KOP_UNSUPPORTED: {
+    int16_t error = c->outcome == KOP_REJECTED ? c->kafka_error : KOP_KAFKA_UNSUPPORTED_VERSION;
+    kopi_log(e, KOP_LOG_ERROR, "%.*s-%d: the store refused an append: %s", (int)p->topic->name.len,
+             (const char *)p->topic->name.ptr, p->index, kop_kafka_error_name(error));
+    kopi_append_fail_in_flight(e, p, error, now);
+    kopi_partition_reload(e, p, true, now);
+    break;
+  }
+  case KOP_FENCED:
+    kopi_append_put_back(e, p, false, now);
+    kopi_partition_reload(e, p, false, now);
+    break;
+  default: /* UNKNOWN, or given up on: it may be in the log */
+    kopi_append_put_back(e, p, true, now);
+    kopi_partition_reload(e, p, false, now);
+    break;
+  }
+}
+
+static void on_appended(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
+  kopi_append *a = op->owner;
+  kopi_partition *p = a->p;
+  kopi_request *r = a->request;
+  bool counts = a->op == op;
+  a->ops_open--;
+  if (counts) {
+    a->op = NULL;
+    judge(e, a, c, now);
+  } else if (a->answered) {
+    end_memory(e, a);
+  }
+  kopi_request_unpin(e, r, now);
+  kopi_append_pump(e, p, now);
+  kopi_partition_settle(e, p, now);
+  kopi_partition_unhold(e, p);
+}
