@@ -12,12 +12,8 @@ enum {
   SEND_BYTES = 1 << 20
 };
 
-static kopi_conn *find(const kop_engine *e, uint64_t id) {
-  return kopi_map_u64_find(&e->conns, id);
-}
-
 static void on_idle(kop_engine *e, kopi_alarm *alarm, kop_now now) {
-  kopi_conn *c = (kopi_conn *)((char *)alarm - offsetof(kopi_conn, idle));
+  kopi_conn *c = KOPI_CONTAINER_OF(alarm, kopi_conn, idle);
   uint64_t due = c->active_ns + e->cfg.idle_ns;
   bool ours = c->open_requests > 0 && c->send == NULL; /* the client waits for us, not we for it */
   if (due > now.mono_ns || ours) {
@@ -30,12 +26,7 @@ static void on_idle(kop_engine *e, kopi_alarm *alarm, kop_now now) {
 }
 
 static void free_conn(kop_engine *e, kopi_conn *c) {
-  if (c->all_prev != NULL) {
-    c->all_prev->all_next = c->all_next;
-  } else {
-    e->all_conns = c->all_next;
-  }
-  if (c->all_next != NULL) c->all_next->all_prev = c->all_prev;
+  kopi_list_remove(&c->all);
   kopi_op_discard(&e->ops, c->flow);
   kopi_op_discard(&e->ops, c->close);
   kopi_block_unref(&e->blocks, c->block);
@@ -46,9 +37,7 @@ static void free_conn(kop_engine *e, kopi_conn *c) {
 static kopi_conn *new_conn(kop_engine *e, const kop_conn_info *info, kop_now now) {
   kopi_conn *c = kopi_calloc(&e->alloc, 1, sizeof *c);
   if (c == NULL) return NULL;
-  c->all_next = e->all_conns;
-  if (e->all_conns != NULL) e->all_conns->all_prev = c;
-  e->all_conns = c;
+  kopi_list_append(&e->all_conns, &c->all);
   c->id = e->last_conn + 1;
   c->context = info->context;
   c->listener = info->listener;
@@ -285,6 +274,9 @@ void kopi_conns_bury(kop_engine *e) {
 }
 
 void kopi_conns_free(kop_engine *e) {
-  while (e->all_conns != NULL) free_conn(e, e->all_conns);
+  kopi_link *link;
+  while ((link = kopi_list_first(&e->all_conns)) != NULL) {
+    free_conn(e, KOPI_CONTAINER_OF(link, kopi_conn, all));
+  }
   kopi_map_u64_free(&e->conns);
 }

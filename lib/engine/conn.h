@@ -24,8 +24,7 @@ struct kopi_conn {
   bool touched;       /* has something for kopi_settle to look at */
   kopi_conn *next;    /* in the admission queue, or among the dead */
   kopi_conn *touched_next;
-  kopi_conn *all_prev;
-  kopi_conn *all_next;
+  kopi_link all;
 
   /* receiving */
   kopi_block *block; /* NULL between frames */

@@ -17,7 +17,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "base/container.h"
 #include "base/heap.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "engine/block.h"
 #include "engine/op.h"
@@ -72,13 +74,13 @@ struct kop_engine {
   /* connections and requests */
   kopi_map_u64 conns;
   uint64_t last_conn;
-  kopi_conn *all_conns;
+  kopi_link all_conns;
   kopi_conn *dead_conns; /* freed at the next drain */
   kopi_conn *touched_head;
   kopi_conn *touched_tail;
   kopi_wait_queue admission;
   kopi_frame_pool pools[KOPI_POOLS];
-  kopi_request *all_requests;
+  kopi_link all_requests;
   kopi_request *free_requests;
   uint32_t free_requests_len;
 
@@ -95,13 +97,14 @@ struct kop_engine {
   uint32_t topics_len;
   uint32_t topics_cap;
   kopi_map_u64 partitions;
+  kopi_link dropped; /* partitions whose topic is gone and whose tokens are open */
 
   /* reads and fetches */
   kopi_read *kept_oldest; /* results that wait for a fetch to come again */
   kopi_read *kept_newest;
   uint64_t kept_bytes;
   kopi_alarm kept_alarm;
-  kopi_read *all_reads;
+  kopi_link all_reads;
   kopi_read *free_reads;
   uint32_t free_reads_len;
   kopi_request *room_waiters; /* fetches that wait until fewer bytes are lent, in order */

@@ -20,7 +20,7 @@ enum {
 static void acquire(kop_engine *e, kopi_partition *p, kop_now now);
 
 static void on_backoff(kop_engine *e, kopi_alarm *alarm, kop_now now) {
-  kopi_partition *p = (kopi_partition *)((char *)alarm - offsetof(kopi_partition, alarm));
+  kopi_partition *p = KOPI_CONTAINER_OF(alarm, kopi_partition, alarm);
   if (p->state == KOPI_PARTITION_BACKOFF) acquire(e, p, now);
 }
 
@@ -36,10 +36,12 @@ kopi_partition *kopi_partition_new(kop_engine *e, kopi_topic *t, int32_t index, 
   kopi_producers_init(&p->producers, &e->alloc, e->cfg.seed, MAX_PRODUCERS, MAX_IN_FLIGHT);
   kopi_epochs_init(&p->epochs, &e->alloc, MAX_EPOCHS);
   kopi_buf_init(&p->saved, &e->alloc, 0);
+  kopi_list_init(&p->waiters);
   return p;
 }
 
 void kopi_partition_free(kop_engine *e, kopi_partition *p) {
+  kopi_list_remove(&p->dropped);
   kopi_alarm_cancel(e, &p->alarm);
   kopi_reads_drop(e, p);
   kopi_producers_free(&p->producers);
@@ -231,6 +233,7 @@ void kopi_partition_reload(kop_engine *e, kopi_partition *p, bool backoff, kop_n
     kopi_partition_settle(e, p, now);
     return;
   }
+  kopi_reads_drop(e, p);
   kopi_producers_free(&p->producers);
   kopi_epochs_free(&p->epochs);
   if (backoff) {
@@ -250,6 +253,7 @@ void kopi_partition_drop(kop_engine *e, kopi_partition *p, kop_now now) {
   kopi_reads_drop(e, p);
   set_state(e, p, KOPI_PARTITION_IDLE);
   p->topic = NULL;
+  kopi_list_append(&e->dropped, &p->dropped);
   kopi_partition_unhold(e, p);
 }
 

@@ -42,6 +42,7 @@ struct kopi_partition {
   bool resigned;        /* RESIGN has been emitted */
   bool stale_state;     /* the saved state was not used: it has to be replaced */
   uint32_t failures;    /* in a row, for the backoff */
+  kopi_link dropped;
   uint32_t tokens;      /* open ones that name this partition */
 
   int64_t log_start;
@@ -57,7 +58,7 @@ struct kopi_partition {
   kopi_buf saved;       /* the bytes of the open STATE_PUT */
   kopi_append_queue in_flight; /* of the present epoch, in order */
   kopi_append_queue parked;
-  kopi_fetch_member *waiters;  /* fetches that look at this partition */
+  kopi_link waiters;           /* members of fetch sets that look at this partition */
   kopi_request *confirm_waiters;
   kopi_read *reads;            /* open or kept */
   kopi_alarm alarm;            /* backoff */

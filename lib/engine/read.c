@@ -15,14 +15,26 @@ enum {
 
 /* ---- memory ---- */
 
+static void destroy(kop_engine *e, kopi_read *read) {
+  kopi_list_remove(&read->all);
+  kopi_free(&e->alloc, read->copy);
+  kopi_free(&e->alloc, read->batches);
+  kopi_free(&e->alloc, read);
+}
+
 static kopi_read *new_read(kop_engine *e) {
   kopi_read *read = e->free_reads;
-  if (read == NULL) return kopi_calloc(&e->alloc, 1, sizeof *read);
+  if (read == NULL) {
+    read = kopi_calloc(&e->alloc, 1, sizeof *read);
+    if (read != NULL) kopi_list_append(&e->all_reads, &read->all);
+    return read;
+  }
   e->free_reads = read->next;
   e->free_reads_len--;
   kop_read_batch *batches = read->batches;
   size_t cap = read->memory_cap;
-  *read = (kopi_read){.batches = batches, .memory_cap = cap};
+  kopi_link all = read->all;
+  *read = (kopi_read){.batches = batches, .memory_cap = cap, .all = all};
   return read;
 }
 
@@ -60,8 +72,7 @@ static void end_read(kop_engine *e, kopi_read *read) {
   read->op = NULL;
   read->copy = NULL;
   if (e->free_reads_len >= FREE_READS || read->memory_cap > KEPT_ARRAY_BYTES) {
-    kopi_free(&e->alloc, read->batches);
-    kopi_free(&e->alloc, read);
+    destroy(e, read);
     return;
   }
   read->next = e->free_reads;
@@ -191,8 +202,7 @@ kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64
     kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_READ, p->id, on_read, read);
     if (read == NULL || op == NULL) {
       kopi_op_discard(&e->ops, op);
-      if (read != NULL) kopi_free(&e->alloc, read->batches);
-      kopi_free(&e->alloc, read);
+      if (read != NULL) destroy(e, read);
       return NULL;
     }
     read->p = p;
@@ -275,17 +285,8 @@ bool kopi_reads_wake(kop_engine *e, kop_now now) {
 }
 
 void kopi_reads_free(kop_engine *e) {
-  while (e->kept_oldest != NULL) {
-    kopi_read *read = e->kept_oldest;
-    e->kept_oldest = read->kept_next;
-    kopi_free(&e->alloc, read->copy);
-    kopi_free(&e->alloc, read->batches);
-    kopi_free(&e->alloc, read);
-  }
-  while (e->free_reads != NULL) {
-    kopi_read *read = e->free_reads;
-    e->free_reads = read->next;
-    kopi_free(&e->alloc, read->batches);
-    kopi_free(&e->alloc, read);
+  kopi_link *link;
+  while ((link = kopi_list_first(&e->all_reads)) != NULL) {
+    destroy(e, KOPI_CONTAINER_OF(link, kopi_read, all));
   }
 }

@@ -26,7 +26,8 @@ enum kopi_read_state { KOPI_READ_OPEN, KOPI_READ_READY, KOPI_READ_KEPT };
 struct kopi_read {
   kopi_partition *p;    /* whose list it is in; NULL once that is gone or loaded anew */
   kopi_partition *held; /* kept alive by the open READ */
-  kopi_read *next;   /* among the partition's, or in the free list */
+  kopi_link all;
+  kopi_read *next;      /* among the partition's, or in the free list */
   kopi_read *kept_prev;
   kopi_read *kept_next;
   int64_t offset;

@@ -22,12 +22,7 @@ kop_slice kopi_text(const char *text) {
 }
 
 static void destroy(kop_engine *e, kopi_request *r) {
-  if (r->all_prev != NULL) {
-    r->all_prev->all_next = r->all_next;
-  } else {
-    e->all_requests = r->all_next;
-  }
-  if (r->all_next != NULL) r->all_next->all_prev = r->all_prev;
+  kopi_list_remove(&r->all);
   kop_arena_free(r->arena);
   kopi_buf_free(&r->out);
   kopi_free(&e->alloc, r);
@@ -48,9 +43,7 @@ static kopi_request *new_request(kop_engine *e) {
     kopi_free(&e->alloc, r);
     return NULL;
   }
-  r->all_next = e->all_requests;
-  if (r->all_next != NULL) r->all_next->all_prev = r;
-  e->all_requests = r;
+  kopi_list_append(&e->all_requests, &r->all);
   return r;
 }
 
@@ -69,9 +62,8 @@ static void recycle(kop_engine *e, kopi_request *r) {
   }
   kop_arena *arena = r->arena;
   kopi_buf out = r->out;
-  kopi_request *all_prev = r->all_prev;
-  kopi_request *all_next = r->all_next;
-  *r = (kopi_request){.arena = arena, .out = out, .all_prev = all_prev, .all_next = all_next};
+  kopi_link all = r->all;
+  *r = (kopi_request){.arena = arena, .out = out, .all = all};
   r->next = e->free_requests;
   e->free_requests = r;
   e->free_requests_len++;
@@ -107,8 +99,8 @@ void kopi_conn_close_after_replies(kop_engine *e, kopi_conn *c, uint32_t reason)
     return;
   }
   e->stats.requests_open++;
-  *r = (kopi_request){
-      .e = e, .conn = c, .arena = r->arena, .out = r->out, .all_prev = r->all_prev, .all_next = r->all_next};
+  r->e = e;
+  r->conn = c;
   r->state = KOPI_REQUEST_DONE;
   r->closes = true;
   r->close_reason = reason;
@@ -328,12 +320,10 @@ void kopi_request_orphan(kop_engine *e, kopi_request *r, kop_now now) {
 }
 
 void kopi_requests_free(kop_engine *e) {
-  while (e->all_requests != NULL) {
-    kopi_request *r = e->all_requests;
-    e->all_requests = r->all_next;
+  kopi_link *link;
+  while ((link = kopi_list_first(&e->all_requests)) != NULL) {
+    kopi_request *r = KOPI_CONTAINER_OF(link, kopi_request, all);
     kopi_block_unref(&e->blocks, r->block);
-    kop_arena_free(r->arena);
-    kopi_buf_free(&r->out);
-    kopi_free(&e->alloc, r);
+    destroy(e, r);
   }
 }

@@ -25,8 +25,7 @@ struct kopi_request {
   kopi_conn *conn;    /* NULL after the connection has gone */
   kopi_request *next; /* in the connection's reply queue, or the free list */
   kopi_request *wait_next; /* in a queue of one of the APIs */
-  kopi_request *all_prev;
-  kopi_request *all_next;
+  kopi_link all;
   kopi_block *block;
   uint64_t charge;
   int32_t correlation_id;

@@ -249,6 +249,10 @@ void kopi_topics_free(kop_engine *e) {
     for (uint32_t j = 0; j < t->partitions_len; j++) kopi_partition_free(e, t->partitions[j]);
     free_topic(e, t);
   }
+  kopi_link *link;
+  while ((link = kopi_list_first(&e->dropped)) != NULL) {
+    kopi_partition_free(e, KOPI_CONTAINER_OF(link, kopi_partition, dropped));
+  }
   kopi_free(&e->alloc, e->topics);
   kopi_map_bytes_free(&e->topics_by_name);
   kopi_map_bytes_free(&e->topics_by_id);
