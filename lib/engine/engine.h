@@ -110,8 +110,7 @@ struct kop_engine {
   kopi_request *room_waiters; /* fetches that wait until fewer bytes are lent, in order */
   uint64_t lent_bytes;
   kopi_map_u64 sessions;
-  kopi_fetch_session *session_oldest;
-  kopi_fetch_session *session_newest;
+  kopi_link session_lru; /* the one not used for longest first */
   uint64_t session_random;
 
   /* producer ids in hand: [next, end) */
@@ -121,6 +120,7 @@ struct kop_engine {
   bool producer_ids_asked;
 
   bool shutting_down;
+  bool leases; /* some lease has an end */
   uint64_t log_dropped;
   uint64_t log_open;
   kop_engine_stats stats;

@@ -164,6 +164,7 @@ static void on_acquired(kop_engine *e, kopi_op *op, const kop_completion *c, kop
   p->settled = a->end_offset;
   p->log_bytes = a->log_bytes;
   p->lease_mono_ns = a->lease_mono_ns;
+  e->leases = e->leases || a->lease_mono_ns != UINT64_MAX;
   p->resigned = false;
   if (p->wanted) {
     set_state(e, p, KOPI_PARTITION_LOADING);
