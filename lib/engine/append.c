@@ -116,7 +116,7 @@ static bool admit(kop_engine *e, kopi_append *a, kop_now now) {
   bool idempotent = a->producer.producer_id >= 0;
   if (idempotent) kopi_producers_check(&p->producers, &a->producer, &v);
   if (v.kind == KOPI_PRODUCERS_DUPLICATE) {
-    answer(e, a, 0, v.base_offset, a->append_time < 0 ? -1 : v.timestamp, now);
+    answer(e, a, 0, v.base_offset, v.timestamp, now);
     return true;
   }
   if (v.kind == KOPI_PRODUCERS_IN_FLIGHT) {

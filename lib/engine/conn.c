@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "engine/read.h"
 #include "engine/request.h"
 
 enum {
@@ -261,7 +262,18 @@ void kopi_settle(kop_engine *e, kop_now now) {
       if (c->state == KOPI_CONN_OPEN) kopi_conn_parse(e, c, now);
       update_flow(e, c);
     }
-  } while (kopi_frames_admit(e));
+  } while (kopi_reads_wake(e, now) || kopi_frames_admit(e));
+}
+
+void kopi_conns_shutdown(kop_engine *e, kop_now now) {
+  (void)now;
+  for (kopi_link *link = e->all_conns.next; link != &e->all_conns;) {
+    kopi_conn *c = KOPI_CONTAINER_OF(link, kopi_conn, all);
+    link = link->next;
+    if (c->state != KOPI_CONN_OPEN) continue;
+    kopi_conn_drop_input(e, c);
+    if (!c->closes) kopi_conn_close_after_replies(e, c, KOP_CLOSE_SHUTDOWN);
+  }
 }
 
 void kopi_conns_bury(kop_engine *e) {

@@ -69,6 +69,9 @@ void kopi_conn_close_after_replies(kop_engine *e, kopi_conn *c, uint32_t reason)
 void kopi_conn_touch(kop_engine *e, kopi_conn *c);
 void kopi_settle(kop_engine *e, kop_now now);
 
+/* Closes each connection once its replies have left. */
+void kopi_conns_shutdown(kop_engine *e, kop_now now);
+
 /* Frees what the last drain has shown. */
 void kopi_conns_bury(kop_engine *e);
 /* Frees all connections. */

@@ -33,6 +33,12 @@ typedef struct kopi_partition kopi_partition;
 typedef struct kopi_read kopi_read;
 typedef struct kopi_fetch_session kopi_fetch_session;
 
+/* Text of a LOG effect. */
+typedef struct kopi_log_text {
+  struct kopi_log_text *next;
+  char bytes[256];
+} kopi_log_text;
+
 /* A timer that knows what to do. */
 struct kopi_alarm {
   kopi_timer timer; /* first, so that the heap's node is the alarm */
@@ -64,7 +70,8 @@ typedef struct kopi_endpoint {
 
 struct kop_engine {
   kop_alloc alloc;
-  kop_engine_config cfg; /* its pointers lead to memory of the engine */
+  kop_engine_config cfg; /* its pointers lead to `adopted` */
+  void *adopted;
   kopi_settings settings;
   kopi_ops ops;
   kopi_blocks blocks;
@@ -85,9 +92,8 @@ struct kop_engine {
   uint32_t free_requests_len;
 
   /* the cluster as pushed */
-  kopi_endpoint *endpoints; /* sorted by node id, then listener */
+  kopi_endpoint *endpoints; /* sorted by node id, then listener; their text lies behind them */
   uint32_t endpoints_len;
-  char *endpoint_text; /* what their slices point to */
   int32_t controller_id;
   int64_t volume_total;
   int64_t volume_usable;
@@ -119,10 +125,13 @@ struct kop_engine {
   kopi_request *producer_id_waiters; /* in order */
   bool producer_ids_asked;
 
+  uint64_t last_stamp;
   bool shutting_down;
   bool leases; /* some lease has an end */
   uint64_t log_dropped;
-  uint64_t log_open;
+  kopi_log_text *log_lines;   /* of LOG effects that wait */
+  kopi_log_text *shown_lines; /* of those that the last drain has shown */
+  uint32_t log_lines_len;
   kop_engine_stats stats;
   char error_text[256];
 };
@@ -138,6 +147,9 @@ void kopi_log(kop_engine *e, uint32_t level, const char *format, ...)
 /* Keeps the text for kop_engine_error_text and returns the status. */
 kop_status kopi_fail(kop_engine *e, kop_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Copies bytes to *at and moves it on. */
+kop_slice kopi_copy_slice(uint8_t **at, kop_slice from);
 
 /* Whether the embedder serves all of these kinds; `kinds` has bits 1 << KOP_EFFECT_X. */
 bool kopi_serves(const kop_engine *e, uint64_t kinds);

@@ -22,11 +22,12 @@ static void mark(kopi_fetch_member *m, bool urgent) {
 void kopi_fetch_member_look(kop_engine *e, kopi_fetch_member *m) {
   kopi_fetch_part part;
   kopi_fetch_judge(e, m, &part);
-  m->urgent = part.error != 0 || part.diverging_epoch >= 0;
+  /* a partition that never was there does not end the wait of one that is, as in Kafka */
+  m->urgent = (part.error != 0 && (m->p != NULL || m->gone)) || part.diverging_epoch >= 0;
   bool news = m->set->session &&
               (m->told_high_watermark != part.high_watermark || m->told_log_start != part.log_start);
   bool data = m->p != NULL && part.error == 0 && m->offset < m->p->high_watermark;
-  if (m->urgent || data || news) {
+  if (part.error != 0 || m->urgent || data || news) {
     mark(m, m->urgent);
   } else if (m->dirty) {
     m->dirty = false;
@@ -123,6 +124,13 @@ void kopi_fetch_end(kop_engine *e, kopi_fetch *f) {
   f->reading = 0;
 }
 
+static bool any_known(const kopi_fetch_set *set) {
+  for (kopi_link *link = set->members.next; link != &set->members; link = link->next) {
+    if (KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set)->p != NULL) return true;
+  }
+  return false;
+}
+
 void kopi_fetch_begin(kop_engine *e, kopi_fetch *f, int32_t max_wait_ms, kop_now now) {
   kopi_request *r = f->r;
   r->state_of_api = f;
@@ -131,7 +139,7 @@ void kopi_fetch_begin(kop_engine *e, kopi_fetch *f, int32_t max_wait_ms, kop_now
   f->set->fetch = f;
   f->state = KOPI_FETCH_WAITING;
   e->stats.fetches_waiting++;
-  bool at_once = max_wait_ms <= 0 || e->shutting_down || f->set->len == 0;
+  bool at_once = max_wait_ms <= 0 || e->shutting_down || !any_known(f->set);
   for (kopi_link *link = f->set->dirty.next; link != &f->set->dirty && !at_once; link = link->next) {
     const kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_dirty);
     f->available += estimate(m);
@@ -179,6 +187,7 @@ void kopi_fetch_partition_gone(kop_engine *e, kopi_partition *p, kop_now now) {
     kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_waiters);
     kopi_list_remove(&m->in_waiters);
     m->p = NULL;
+    m->gone = true;
     alert(e, m);
   }
 }

@@ -36,7 +36,9 @@ struct kopi_fetch_member {
   int64_t told_high_watermark; /* session: what the last reply said, -1 none */
   int64_t told_log_start;
   bool dirty;
-  bool urgent;          /* an error, or a divergence: no waiting for min.bytes */
+  bool urgent;          /* the log refuses it, or a divergence: no waiting for min.bytes */
+  bool gone;            /* its topic was deleted while it was a member */
+  bool topic_known;     /* when it was entered */
 };
 
 struct kopi_fetch_set {
@@ -52,8 +54,7 @@ struct kopi_fetch_set {
 typedef struct kopi_fetch_part {
   kopi_read_waiter waiter; /* first: the READ that is open for this part */
   kopi_fetch *fetch;
-  kopi_fetch_member *member; /* NULL when it left the set while the READ was open */
-  kopi_partition *p;
+  kopi_fetch_member *member; /* stays in its set while the fetch is at work */
   kopi_read *read;
   kop_slice topic;
   kop_uuid topic_id;
@@ -84,6 +85,7 @@ struct kopi_fetch {
   kopi_fetch_set *set;
   kopi_fetch_session *session; /* NULL: none */
   int32_t session_id;          /* as the reply says */
+  bool read_committed;
   bool incremental;            /* the reply names only what changed */
   int32_t min_bytes;
   uint64_t max_bytes;

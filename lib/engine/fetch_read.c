@@ -16,8 +16,10 @@
 static int16_t judge_leadership(const kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part *part) {
   const kopi_partition *p = m->p;
   if (p == NULL || p->topic == NULL) {
-    return m->set->by_id ? KOP_KAFKA_UNKNOWN_TOPIC_ID : KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    bool id_unknown = m->set->by_id && !m->topic_known;
+    return id_unknown ? KOP_KAFKA_UNKNOWN_TOPIC_ID : KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   }
+  if (m->max_bytes < 0) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   int16_t error = kopi_partition_leads(p);
   if (error == 0 && m->leader_epoch >= 0) {
     if (m->leader_epoch < p->leader_epoch) error = KOP_KAFKA_FENCED_LEADER_EPOCH;
@@ -57,7 +59,6 @@ void kopi_fetch_judge(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part
       .current_leader = -1,
       .current_epoch = -1,
       .diverging_epoch = -1,
-      .p = m->p,
   };
   part->error = judge_leadership(e, m, part);
   if (part->error != 0) return;
@@ -76,7 +77,8 @@ void kopi_fetch_judge(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part
 static void read_on(kop_engine *e, kopi_fetch *f, kop_now now);
 
 static bool wants_data(const kopi_fetch_part *part) {
-  return part->error == 0 && part->diverging_epoch < 0 && part->offset < part->high_watermark;
+  return part->error == 0 && part->member->p != NULL && part->diverging_epoch < 0 &&
+         part->offset < part->high_watermark;
 }
 
 static uint64_t remaining(const kopi_fetch *f) {
@@ -116,7 +118,7 @@ static void on_ready(kop_engine *e, kopi_read_waiter *w, kop_now now) {
 static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint64_t bytes, kop_now now) {
   uint32_t max = part->max_bytes < bytes ? part->max_bytes : (uint32_t)bytes;
   part->waiter.ready = on_ready;
-  part->read = kopi_read_get(e, part->p, part->offset, part->high_watermark, max, &part->waiter, now);
+  part->read = kopi_read_get(e, part->member->p, part->offset, part->high_watermark, max, &part->waiter, now);
   if (part->read == NULL) {
     part->error = KOP_KAFKA_STORAGE_ERROR;
     return true;

@@ -9,9 +9,9 @@
  */
 #include <string.h>
 
-#include "engine/conn.h"
 #include "engine/fetch.h"
 #include "engine/fetch_session.h"
+#include "engine/leader_hint.h"
 
 enum { FIRST_V2_VERSION = 4, FIRST_ZSTD_VERSION = 10 };
 
@@ -80,7 +80,7 @@ static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
 static bool cover_hole(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, int64_t asked, kop_now now) {
   part->hole = kopi_request_alloc(e, f->r, 1, KOP_BATCH_HEAD_SIZE, now);
   if (part->hole == NULL) return false;
-  if (kop_batch_empty(asked, part->offset - 1, part->p->leader_epoch, part->hole) == KOP_OK) {
+  if (kop_batch_empty(asked, part->offset - 1, part->member->p->leader_epoch, part->hole) == KOP_OK) {
     part->bytes = KOP_BATCH_HEAD_SIZE;
   } else {
     part->hole = NULL;
@@ -99,7 +99,7 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
       continue;
     }
     int64_t asked = part->member->offset;
-    bool hole = part->read == NULL && part->offset > asked && part->p != NULL;
+    bool hole = part->read == NULL && part->offset > asked && part->member->p != NULL;
     if (hole && f->r->version >= FIRST_V2_VERSION && !cover_hole(e, f, part, asked, now)) return false;
     if (part->read == NULL) continue;
     choose_batches(f, part, &total);
@@ -115,7 +115,7 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
 
 /* ---- the message ---- */
 
-static void fill_partition(const kopi_fetch_part *part, kop_fetch_response_partition_data *d) {
+static void fill_partition(const kopi_fetch *f, const kopi_fetch_part *part, kop_fetch_response_partition_data *d) {
   static const uint8_t EMPTY[1] = {0};
   (void)kop_struct_init(KOP_STRUCT_FETCH_RESPONSE_PARTITION_DATA, d, sizeof *d);
   d->partition_index = part->index;
@@ -123,7 +123,9 @@ static void fill_partition(const kopi_fetch_part *part, kop_fetch_response_parti
   d->high_watermark = part->high_watermark;
   d->last_stable_offset = part->high_watermark;
   d->log_start_offset = part->log_start;
-  d->aborted_transactions.len = -1;
+  /* null where the log was asked without isolation, empty where it was not reached, as in Kafka */
+  bool reached = part->member->p != NULL;
+  d->aborted_transactions.len = f->read_committed || !reached ? 0 : -1;
   /* never null: librdkafka cannot read null records (KAFKA-18646); the pointer leads the encoder's cut back to the part */
   d->records.ptr = part->bytes > 0 ? (const uint8_t *)part : EMPTY;
   d->records.len = part->bytes;
@@ -171,7 +173,7 @@ static bool fill_topics(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop
       t->partitions.ptr = data;
       t->partitions.len = 0;
     }
-    fill_partition(part, data++);
+    fill_partition(f, part, data++);
     topics[p->responses.len - 1].partitions.len++;
     last = part;
   }
@@ -180,27 +182,21 @@ static bool fill_topics(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop
 
 /* KIP-951: where to go instead, so that the client saves a Metadata request. */
 static bool fill_endpoints(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop_now now) {
-  bool needed = false;
-  for (uint32_t i = 0; i < f->parts_len; i++) needed = needed || f->parts[i].current_leader >= 0;
-  if (!needed || f->r->version < 16) return true;
-  kop_fetch_response_node_endpoint *to =
-      kopi_request_alloc(e, f->r, e->endpoints_len + 1, sizeof *to, now);
-  if (to == NULL) return false;
-  p->node_endpoints.ptr = to;
-  for (uint32_t i = 0; i < e->endpoints_len; i++) {
-    const kopi_endpoint *from = &e->endpoints[i];
-    bool wanted = false;
-    for (uint32_t j = 0; j < f->parts_len; j++) {
-      wanted = wanted || f->parts[j].current_leader == from->node_id;
-    }
-    if (!wanted || f->r->conn == NULL || from->listener != f->r->conn->listener) continue;
+  kopi_leader_hints hints = {.len = 0};
+  for (uint32_t i = 0; i < f->parts_len; i++) kopi_leader_hints_add(&hints, f->parts[i].current_leader);
+  if (hints.len == 0 || f->r->version < 16) return true;
+  kop_fetch_response_node_endpoint *nodes = kopi_request_alloc(e, f->r, hints.len, sizeof *nodes, now);
+  if (nodes == NULL) return false;
+  p->node_endpoints.ptr = nodes;
+  for (uint32_t i = 0; i < hints.len; i++) {
+    const kopi_endpoint *from = kopi_leader_hint(e, f->r, hints.nodes[i]);
+    if (from == NULL) continue;
+    kop_fetch_response_node_endpoint *to = &nodes[p->node_endpoints.len++];
     (void)kop_struct_init(KOP_STRUCT_FETCH_RESPONSE_NODE_ENDPOINT, to, sizeof *to);
     to->node_id = from->node_id;
     to->host = from->host;
     to->port = from->port;
     to->rack = from->rack;
-    to++;
-    p->node_endpoints.len++;
   }
   return true;
 }

@@ -26,6 +26,7 @@ static void fill_member(kop_engine *e, kopi_fetch_member *m, const named *n) {
   m->max_bytes = w->partition_max_bytes;
   m->leader_epoch = w->current_leader_epoch;
   m->last_epoch = w->last_fetched_epoch;
+  m->topic_known = n->known != NULL;
   m->p = n->known == NULL ? NULL : kopi_topic_partition_at(n->known, w->partition);
 }
 
@@ -183,6 +184,8 @@ static void revive(kop_engine *e, kopi_fetch_session *s) {
     if (kopi_map_u64_insert(&s->by_partition, p->id, m) != KOP_OK) continue;
     m->entered = p->id;
     m->p = p;
+    m->gone = false;
+    m->topic_known = true;
     kopi_list_append(&p->waiters, &m->in_waiters);
     m->urgent = false; /* it stays dirty; make_parts judges it anew */
   }
@@ -212,6 +215,7 @@ static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_req
     return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   }
   f->set = memory;
+  e->last_stamp++;
   kopi_fetch_set_init(f->set, by_id, false);
   for (int32_t i = 0; i < q->topics.len; i++) {
     const kop_fetch_request_fetch_topic *t = &q->topics.ptr[i];
@@ -222,12 +226,22 @@ static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_req
     }
     if (n.topic.len > 0) memcpy(name, n.topic.ptr, n.topic.len);
     for (int32_t j = 0; j < t->partitions.len; j++) {
+      n.wanted = &t->partitions.ptr[j];
+      kopi_partition *p = n.known == NULL ? NULL : kopi_topic_partition_at(n.known, n.wanted->partition);
+      if (p != NULL && p->stamp == e->last_stamp) { /* named twice: the last one wins */
+        fill_member(e, p->stamped, &n);
+        kopi_fetch_member_look(e, p->stamped);
+        continue;
+      }
       if (kop_arena_alloc(f->r->arena, 1, sizeof(kopi_fetch_member), &memory) != KOP_OK) {
         return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
       }
       kopi_fetch_member *m = memory;
-      n.wanted = &t->partitions.ptr[j];
       fill_member(e, m, &n);
+      if (p != NULL) {
+        p->stamp = e->last_stamp;
+        p->stamped = m;
+      }
       m->topic = (kop_slice){.ptr = name, .len = n.topic.len};
       kopi_fetch_member_enter(e, f->set, m);
     }
@@ -272,10 +286,17 @@ void kopi_fetch_session_answered(kop_engine *e, kopi_fetch *f) {
   }
 }
 
-void kopi_fetch_sessions_free(kop_engine *e) {
-  kopi_link *link;
-  while ((link = kopi_list_first(&e->session_lru)) != NULL) {
-    end_session(e, KOPI_CONTAINER_OF(link, kopi_fetch_session, lru));
+void kopi_fetch_sessions_forget(kop_engine *e) {
+  size_t cursor = 0;
+  kopi_fetch_session *s;
+  while ((s = kopi_map_u64_next(&e->sessions, &cursor)) != NULL) {
+    kopi_link *next;
+    for (kopi_link *link = s->set.members.next; link != &s->set.members; link = next) {
+      next = link->next;
+      kopi_free(&e->alloc, KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set));
+    }
+    kopi_map_u64_free(&s->by_partition);
+    kopi_free(&e->alloc, s);
   }
   kopi_map_u64_free(&e->sessions);
 }

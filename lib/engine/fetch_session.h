@@ -31,6 +31,7 @@ int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_re
 /* Remembers what the reply tells, and puts the members that were told behind the others. */
 void kopi_fetch_session_answered(kop_engine *e, kopi_fetch *f);
 
-void kopi_fetch_sessions_free(kop_engine *e);
+/* Frees all sessions without following their members' links: requests and partitions may have gone. */
+void kopi_fetch_sessions_forget(kop_engine *e);
 
 #endif

@@ -131,6 +131,15 @@ kopi_op *kopi_op_find(const kopi_ops *ops, uint64_t token) {
   return op->state == KOPI_OP_OPEN && token_of(op) == token ? op : NULL;
 }
 
+void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c, kop_now now) {
+  KOPI_ASSERT(op->state == KOPI_OP_OPEN);
+  bool lent = (c->flags & KOP_COMPLETION_LENT) != 0;
+  op->state = lent ? KOPI_OP_LENT : KOPI_OP_IDLE;
+  ops->open--;
+  op->done(e, op, c, now);
+  if (op->state == KOPI_OP_IDLE) recycle(ops, op);
+}
+
 static void bury(kopi_ops *ops) {
   kopi_op *next;
   for (kopi_op *op = ops->graveyard; op != NULL; op = next) {

@@ -93,6 +93,9 @@ void kopi_op_release(kopi_ops *ops, kopi_op *op);
 /* The op of an open token, NULL if there is none. */
 kopi_op *kopi_op_find(const kopi_ops *ops, uint64_t token);
 
+/* Takes the answer to an open op and calls its `done`; frees the op unless it was kept lent or emitted anew. */
+void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c, kop_now now);
+
 /* Fills the array with the next effects and returns how many. */
 size_t kopi_ops_drain(kopi_ops *ops, const kop_effect **effects);
 

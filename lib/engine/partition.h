@@ -62,6 +62,9 @@ struct kopi_partition {
   kopi_request *confirm_waiters;
   kopi_read *reads;            /* open or kept */
   kopi_alarm alarm;            /* backoff */
+
+  uint64_t stamp;              /* of the request that named it last: finds a partition named twice */
+  void *stamped;               /* what that request keeps for it */
 };
 
 /* The partition as this node may use it: 0, or the Kafka error for a client that asks (NOT_LEADER_OR_FOLLOWER, ...). */

@@ -12,6 +12,7 @@
 /* A topic's effective settings, as far as the engine itself acts on them. */
 typedef struct kopi_topic_settings {
   int64_t max_message_bytes;
+  int64_t segment_bytes;
   int64_t timestamp_before_max_ms;
   int64_t timestamp_after_max_ms;
   int32_t timestamp_type; /* KOP_TIMESTAMP_CREATE or _LOG_APPEND */
