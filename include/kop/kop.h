@@ -10,6 +10,7 @@
 #include <kop/effect.h>
 #include <kop/engine.h>
 #include <kop/event.h>
+#include <kop/host.h>
 #include <kop/json.h>
 #include <kop/kafka_error.h>
 #include <kop/messages.h>

@@ -40,6 +40,7 @@ void kopi_api_fetch(kop_engine *e, kopi_request *r, kop_now now) {
   if (max > e->settings.fetch_max_bytes) max = e->settings.fetch_max_bytes;
   f->max_bytes = max < 0 ? 0 : (uint64_t)max;
   int32_t wait = q.max_wait_ms;
-  kopi_request_drop_frame(e, r, now); /* what is needed of it has been copied: a long poll holds no frame */
+  kopi_request_drop_frame(
+      e, r, now); /* what is needed of it has been copied: a long poll holds no frame */
   kopi_fetch_begin(e, f, wait, now);
 }

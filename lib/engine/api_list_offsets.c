@@ -74,7 +74,8 @@ static bool matches(const list_item *item, const kop_record *record) {
 static bool search_batch(kop_engine *e, list_item *item, const kop_read_batch *b) {
   kopi_buf whole; /* records are found in contiguous bytes, the head with its offset in it */
   kopi_buf_init(&whole, &e->alloc, UINT32_MAX);
-  for (uint32_t i = 0; i < b->slices_count; i++) kopi_buf_put(&whole, b->slices[i].ptr, b->slices[i].len);
+  for (uint32_t i = 0; i < b->slices_count; i++)
+    kopi_buf_put(&whole, b->slices[i].ptr, b->slices[i].len);
   bool known = whole.status != KOP_OK || whole.len < KOP_BATCH_HEAD_SIZE;
   kop_record record;
   kop_status status = KOP_ERR_MALFORMED;
@@ -89,7 +90,8 @@ static bool search_batch(kop_engine *e, list_item *item, const kop_read_batch *b
     }
   }
   if (status != KOP_OK && status != KOP_ERR_NOT_FOUND) {
-    item->out->error_code = whole.status != KOP_OK ? KOP_KAFKA_STORAGE_ERROR : KOP_KAFKA_CORRUPT_MESSAGE;
+    item->out->error_code =
+        whole.status != KOP_OK ? KOP_KAFKA_KAFKA_STORAGE_ERROR : KOP_KAFKA_CORRUPT_MESSAGE;
     known = true;
   }
   kopi_buf_free(&whole);
@@ -124,10 +126,10 @@ static void search(kop_engine *e, list_item *item, kop_now now) {
     return;
   }
   item->waiter.ready = on_read;
-  item->read = kopi_read_get(e, item->p, item->position, item->p->high_watermark, SEARCH_BYTES, &item->waiter,
-                             now);
+  item->read = kopi_read_get(e, item->p, item->position, item->p->high_watermark, SEARCH_BYTES,
+                             &item->waiter, now);
   if (item->read == NULL) {
-    item->out->error_code = KOP_KAFKA_STORAGE_ERROR;
+    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
     finish(e, item, now);
   } else if (item->read->state == KOPI_READ_READY) {
     on_read(e, &item->waiter, now);
@@ -147,7 +149,7 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
   } else if (c->outcome == KOP_REJECTED) {
     item->out->error_code = c->kafka_error;
   } else if (c->outcome != KOP_NOT_FOUND) {
-    item->out->error_code = KOP_KAFKA_STORAGE_ERROR;
+    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
   }
   finish(e, item, now);
 }
@@ -155,7 +157,7 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
 static void ask_store(kop_engine *e, list_item *item) {
   kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_LIST_OFFSETS, item->p->id, on_listed, item);
   if (op == NULL) {
-    item->out->error_code = KOP_KAFKA_STORAGE_ERROR;
+    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
     return;
   }
   op->body.list.what = item->timestamp == MAX_TIMESTAMP ? KOP_LIST_MAX_TIMESTAMP : KOP_LIST_BY_TIME;
@@ -185,7 +187,8 @@ static bool list_old_style(kop_engine *e, list_item *item, int32_t max, kop_now 
     item->out->error_code = KOP_KAFKA_UNKNOWN_SERVER_ERROR;
     return true;
   }
-  if (item->timestamp == LATEST || item->timestamp > now.wall_ms) n = p->high_watermark > p->log_start ? 2 : 1;
+  if (item->timestamp == LATEST || item->timestamp > now.wall_ms)
+    n = p->high_watermark > p->log_start ? 2 : 1;
   if (item->timestamp == EARLIEST) {
     n = 1;
     skip = 1;
@@ -195,7 +198,8 @@ static bool list_old_style(kop_engine *e, list_item *item, int32_t max, kop_now 
   if (n == 0) return true;
   item->out->old_style_offsets.ptr = kopi_request_alloc(e, item->list->r, 2, sizeof all[0], now);
   if (item->out->old_style_offsets.ptr == NULL) return false;
-  for (int32_t i = 0; i < n; i++) item->out->old_style_offsets.ptr[i] = all[i + skip];
+  for (int32_t i = 0; i < n; i++)
+    item->out->old_style_offsets.ptr[i] = all[i + skip];
   return true;
 }
 
@@ -220,7 +224,8 @@ static void answer_one(kop_engine *e, list_item *item) {
   }
 }
 
-static int16_t check(const list *l, const list_item *item, const kop_list_offsets_request_partition *from) {
+static int16_t check(const list *l, const list_item *item,
+                     const kop_list_offsets_request_partition *from) {
   if (item->p == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   int16_t error = kopi_partition_leads(item->p);
   if (error != 0) return error;
@@ -234,7 +239,8 @@ static int16_t check(const list *l, const list_item *item, const kop_list_offset
 /* False: answered for want of memory. */
 static bool list_partition(kop_engine *e, list *l, list_item *item, const kopi_topic *known,
                            const kop_list_offsets_request_partition *from, kop_now now) {
-  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_RESPONSE_PARTITION_RESPONSE, item->out, sizeof *item->out);
+  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_RESPONSE_PARTITION_RESPONSE, item->out,
+                        sizeof *item->out);
   item->list = l;
   item->timestamp = from->timestamp;
   item->p = known == NULL ? NULL : kopi_topic_partition_at(known, from->partition_index);
@@ -259,8 +265,8 @@ static bool named_twice(kop_engine *e, list *l, const kopi_topic *known, int32_t
   return false;
 }
 
-static bool list_topic(kop_engine *e, list *l, const kop_list_offsets_request_topic *from, topic_response *to,
-                       list_item **item, kop_now now) {
+static bool list_topic(kop_engine *e, list *l, const kop_list_offsets_request_topic *from,
+                       topic_response *to, list_item **item, kop_now now) {
   (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_RESPONSE_TOPIC_RESPONSE, to, sizeof *to);
   to->name = from->name;
   partition_response *parts =
@@ -315,17 +321,21 @@ static void run(kop_engine *e, kopi_request *r, kop_now now) {
 
 void kopi_api_list_offsets(kop_engine *e, kopi_request *r, kop_now now) {
   list *l = kopi_request_alloc(e, r, 1, sizeof *l, now);
-  if (l == NULL || !kopi_request_decode(e, r, KOP_MSG_LIST_OFFSETS_REQUEST, &l->q, sizeof l->q, now)) return;
+  if (l == NULL ||
+      !kopi_request_decode(e, r, KOP_MSG_LIST_OFFSETS_REQUEST, &l->q, sizeof l->q, now))
+    return;
   (void)kop_message_init(KOP_MSG_LIST_OFFSETS_RESPONSE, &l->p, sizeof l->p);
   l->r = r;
   r->state_of_api = l;
   size_t partitions = 0;
   for (int32_t i = 0; i < l->q.topics.len; i++) {
-    if (l->q.topics.ptr[i].partitions.len > 0) partitions += (size_t)l->q.topics.ptr[i].partitions.len;
+    if (l->q.topics.ptr[i].partitions.len > 0)
+      partitions += (size_t)l->q.topics.ptr[i].partitions.len;
   }
   l->items = kopi_request_alloc(e, r, partitions + 1, sizeof *l->items, now);
   if (l->items == NULL) return;
-  l->p.topics.ptr = kopi_request_alloc(e, r, (size_t)l->q.topics.len + 1, sizeof *l->p.topics.ptr, now);
+  l->p.topics.ptr =
+      kopi_request_alloc(e, r, (size_t)l->q.topics.len + 1, sizeof *l->p.topics.ptr, now);
   if (l->p.topics.ptr == NULL) return;
   run(e, r, now);
 }

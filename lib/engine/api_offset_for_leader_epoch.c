@@ -9,7 +9,8 @@ typedef kop_offset_for_leader_epoch_response_offset_for_leader_topic_result topi
 typedef kop_offset_for_leader_epoch_response_epoch_end_offset partition_result;
 
 static void answer(const kopi_topic *known, const partition_request *from, partition_result *to) {
-  (void)kop_struct_init(KOP_STRUCT_OFFSET_FOR_LEADER_EPOCH_RESPONSE_EPOCH_END_OFFSET, to, sizeof *to);
+  (void)kop_struct_init(KOP_STRUCT_OFFSET_FOR_LEADER_EPOCH_RESPONSE_EPOCH_END_OFFSET, to,
+                        sizeof *to);
   to->partition = from->partition;
   const kopi_partition *p = known == NULL ? NULL : kopi_topic_partition_at(known, from->partition);
   to->error_code = p == NULL ? KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION : kopi_partition_leads(p);
@@ -23,9 +24,10 @@ static void answer(const kopi_topic *known, const partition_request *from, parti
                          &to->end_offset);
 }
 
-static bool answer_topic(kop_engine *e, kopi_request *r, const topic_request *from, topic_result *to,
-                         kop_now now) {
-  (void)kop_struct_init(KOP_STRUCT_OFFSET_FOR_LEADER_EPOCH_RESPONSE_OFFSET_FOR_LEADER_TOPIC_RESULT, to, sizeof *to);
+static bool answer_topic(kop_engine *e, kopi_request *r, const topic_request *from,
+                         topic_result *to, kop_now now) {
+  (void)kop_struct_init(KOP_STRUCT_OFFSET_FOR_LEADER_EPOCH_RESPONSE_OFFSET_FOR_LEADER_TOPIC_RESULT,
+                        to, sizeof *to);
   to->topic = from->topic;
   partition_result *parts =
       kopi_request_alloc(e, r, (size_t)from->partitions.len + 1, sizeof *parts, now);
@@ -33,13 +35,15 @@ static bool answer_topic(kop_engine *e, kopi_request *r, const topic_request *fr
   to->partitions.ptr = parts;
   to->partitions.len = from->partitions.len;
   const kopi_topic *known = kopi_topic_by_name(e, from->topic);
-  for (int32_t i = 0; i < from->partitions.len; i++) answer(known, &from->partitions.ptr[i], &parts[i]);
+  for (int32_t i = 0; i < from->partitions.len; i++)
+    answer(known, &from->partitions.ptr[i], &parts[i]);
   return true;
 }
 
 void kopi_api_offset_for_leader_epoch(kop_engine *e, kopi_request *r, kop_now now) {
   kop_offset_for_leader_epoch_request q;
-  if (!kopi_request_decode(e, r, KOP_MSG_OFFSET_FOR_LEADER_EPOCH_REQUEST, &q, sizeof q, now)) return;
+  if (!kopi_request_decode(e, r, KOP_MSG_OFFSET_FOR_LEADER_EPOCH_REQUEST, &q, sizeof q, now))
+    return;
   kop_offset_for_leader_epoch_response p;
   (void)kop_message_init(KOP_MSG_OFFSET_FOR_LEADER_EPOCH_RESPONSE, &p, sizeof p);
   p.topics.ptr = kopi_request_alloc(e, r, (size_t)q.topics.len + 1, sizeof *p.topics.ptr, now);

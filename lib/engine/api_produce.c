@@ -14,7 +14,10 @@
 #include "engine/leader_hint.h"
 #include "engine/topic.h"
 
-enum { LEAST_TIMEOUT_MS = 1000 /* Kafka's local append is not timed: a client's tiny time-out must not fail a healthy disk */ };
+enum {
+  LEAST_TIMEOUT_MS =
+      1000 /* Kafka's local append is not timed: a client's tiny time-out must not fail a healthy disk */
+};
 
 typedef kop_produce_response_partition_produce_response partition_response;
 typedef kop_produce_response_topic_produce_response topic_response;
@@ -48,9 +51,11 @@ typedef struct produce {
 
 /* ---- the reply ---- */
 
-static void fill_record_errors(kop_engine *e, produce_item *item, const kop_batch_info *info, kop_now now) {
+static void fill_record_errors(kop_engine *e, produce_item *item, const kop_batch_info *info,
+                               kop_now now) {
   kopi_request *r = item->produce->r;
-  if (info->message != NULL && info->record_errors_len > 0) item->out.error_message = kopi_text(info->message);
+  if (info->message != NULL && info->record_errors_len > 0)
+    item->out.error_message = kopi_text(info->message);
   if (info->record_errors_len == 0) return;
   (void)now;
   void *memory = NULL;
@@ -60,7 +65,8 @@ static void fill_record_errors(kop_engine *e, produce_item *item, const kop_batc
   item->out.record_errors.len = info->record_errors_len;
   for (size_t i = 0; i < n; i++) {
     kop_produce_response_batch_index_and_error_message *to = &item->out.record_errors.ptr[i];
-    (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_BATCH_INDEX_AND_ERROR_MESSAGE, to, sizeof *to);
+    (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_BATCH_INDEX_AND_ERROR_MESSAGE, to,
+                          sizeof *to);
     to->batch_index = info->record_errors[i].index;
     to->batch_index_error_message = kopi_text(info->record_errors[i].message);
   }
@@ -114,7 +120,8 @@ static void reply(kop_engine *e, produce *pr, kop_now now) {
   }
   kop_produce_response p;
   (void)kop_message_init(KOP_MSG_PRODUCE_RESPONSE, &p, sizeof p);
-  topic_response *topics = kopi_request_alloc(e, r, (size_t)pr->topics_len + 1, sizeof *topics, now);
+  topic_response *topics =
+      kopi_request_alloc(e, r, (size_t)pr->topics_len + 1, sizeof *topics, now);
   if (topics == NULL) return;
   kopi_leader_hints hints = {.len = 0};
   p.responses.ptr = topics;
@@ -186,7 +193,8 @@ static int16_t check_shape(const produce_item *item, int16_t version) {
   kop_status status = kop_batch_next(rest.ptr, rest.len, &size, &magic);
   if (status == KOP_ERR_MALFORMED) return KOP_KAFKA_CORRUPT_MESSAGE;
   if (status != KOP_OK || magic < 2) return KOP_KAFKA_INVALID_RECORD;
-  bool zstd = size >= KOP_BATCH_HEAD_SIZE && (rest.ptr[22] & KOP_BATCH_CODEC_MASK) == KOP_CODEC_ZSTD;
+  bool zstd =
+      size >= KOP_BATCH_HEAD_SIZE && (rest.ptr[22] & KOP_BATCH_CODEC_MASK) == KOP_CODEC_ZSTD;
   if (zstd && version < 7) return KOP_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
   if (kop_batch_next(rest.ptr + size, rest.len - size, &size, &magic) == KOP_OK) {
     return KOP_KAFKA_INVALID_RECORD;
@@ -202,7 +210,8 @@ static int16_t check_transactional(const produce *pr, const produce_item *item) 
                               : KOP_KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
-static void set_rules(kop_batch_rules *rules, const kopi_topic_settings *s, int16_t version, kop_now now) {
+static void set_rules(kop_batch_rules *rules, const kopi_topic_settings *s, int16_t version,
+                      kop_now now) {
   kop_batch_rules_init(rules, sizeof *rules);
   rules->now_ms = now.wall_ms;
   rules->before_max_ms = s->timestamp_before_max_ms;
@@ -236,14 +245,15 @@ static int16_t prepare(kop_engine *e, produce_item *item, const kop_batch_rules 
     kop_status status = kop_batch_rebuild(e->records, item->records.ptr, info->payload_len, rules,
                                           item->p->topic->settings.level, &a->owned, &a->batch_len);
     if (status == KOP_ERR_LIMIT) return KOP_KAFKA_MESSAGE_TOO_LARGE;
-    if (status == KOP_ERR_NOMEM) return KOP_KAFKA_STORAGE_ERROR;
+    if (status == KOP_ERR_NOMEM) return KOP_KAFKA_KAFKA_STORAGE_ERROR;
     if (status != KOP_OK) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
     a->batch = a->owned;
   } else if (kop_batch_accept(a->batch, info) != KOP_OK) {
     return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   }
   kop_batch_head h;
-  if (kop_batch_head_decode(a->batch, a->batch_len, &h) != KOP_OK) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
+  if (kop_batch_head_decode(a->batch, a->batch_len, &h) != KOP_OK)
+    return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   a->count = (uint32_t)h.last_offset_delta + 1;
   a->max_timestamp = h.max_timestamp;
   a->append_time = rules->timestamp_type == KOP_TIMESTAMP_LOG_APPEND ? rules->now_ms : -1;
@@ -259,9 +269,9 @@ static int16_t check_records(kop_engine *e, produce_item *item, kop_now now) {
   kop_batch_rules rules;
   kop_batch_info info;
   set_rules(&rules, &item->p->topic->settings, item->produce->r->version, now);
-  if (kop_batch_validate(e->records, item->records.ptr, item->records.len, &rules, &info, sizeof info) !=
-      KOP_OK) {
-    return KOP_KAFKA_STORAGE_ERROR;
+  if (kop_batch_validate(e->records, item->records.ptr, item->records.len, &rules, &info,
+                         sizeof info) != KOP_OK) {
+    return KOP_KAFKA_KAFKA_STORAGE_ERROR;
   }
   if (info.error != 0) {
     fill_record_errors(e, item, &info, now);
@@ -288,7 +298,8 @@ static int16_t submit(kop_engine *e, produce_topic *t, produce_item *item, kop_n
   if (error == 0 && !item->p->wanted) error = KOP_KAFKA_NOT_LEADER_OR_FOLLOWER;
   if (error == 0) error = check_transactional(pr, item);
   if (error != 0) return error;
-  bool nothing = item->records.len == 0 && pr->r->version < 3; /* an empty old message set is no error */
+  bool nothing =
+      item->records.len == 0 && pr->r->version < 3; /* an empty old message set is no error */
   if (nothing) return 0;
   error = check_records(e, item, now);
   if (error != 0) return error;
@@ -301,13 +312,16 @@ static int16_t submit(kop_engine *e, produce_topic *t, produce_item *item, kop_n
 
 /* ---- the request ---- */
 
-static produce_topic *topic_entry(kop_engine *e, produce *pr, const kop_produce_request_topic_produce_data *from) {
+static produce_topic *topic_entry(kop_engine *e, produce *pr,
+                                  const kop_produce_request_topic_produce_data *from) {
   bool by_id = pr->r->version >= 13;
-  kopi_topic *known = by_id ? kopi_topic_by_id(e, &from->topic_id) : kopi_topic_by_name(e, from->name);
+  kopi_topic *known =
+      by_id ? kopi_topic_by_id(e, &from->topic_id) : kopi_topic_by_name(e, from->name);
   if (known != NULL && known->stamp == e->last_stamp) return known->stamped;
   for (int32_t i = 0; i < pr->topics_len && known == NULL; i++) { /* unknown ones, which are few */
     produce_topic *t = &pr->topics[i];
-    bool same = by_id ? memcmp(&t->id, &from->topic_id, sizeof t->id) == 0 : kopi_slice_equal(t->name, from->name);
+    bool same = by_id ? memcmp(&t->id, &from->topic_id, sizeof t->id) == 0
+                      : kopi_slice_equal(t->name, from->name);
     if (t->known == NULL && same) return t;
   }
   produce_topic *t = &pr->topics[pr->topics_len++];
@@ -354,7 +368,8 @@ static bool lay_out(kop_engine *e, produce *pr, const kop_produce_request *q, ko
     produce_topic *t = topic_entry(e, pr, from);
     for (int32_t j = 0; j < from->partition_data.len; j++) {
       produce_item *item = item_entry(e, t, from->partition_data.ptr[j].index);
-      (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE, &item->out, sizeof item->out);
+      (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE, &item->out,
+                            sizeof item->out);
       item->produce = pr;
       item->records = from->partition_data.ptr[j].records;
       item->out.index = from->partition_data.ptr[j].index;
@@ -362,6 +377,15 @@ static bool lay_out(kop_engine *e, produce *pr, const kop_produce_request *q, ko
     }
   }
   return true;
+}
+
+static void on_release(kop_engine *e, kopi_request *r) {
+  produce *pr = r->state_of_api;
+  for (int32_t i = 0; i < pr->topics_len; i++) {
+    for (int32_t j = 0; j < pr->topics[i].items_len; j++) {
+      kop_record_bytes_free(e->records, pr->topics[i].items[j].append.owned);
+    }
+  }
 }
 
 void kopi_api_produce(kop_engine *e, kopi_request *r, kop_now now) {
@@ -375,6 +399,7 @@ void kopi_api_produce(kop_engine *e, kopi_request *r, kop_now now) {
   pr->topics = kopi_request_alloc(e, r, (size_t)q.topic_data.len + 1, sizeof *pr->topics, now);
   if (pr->topics == NULL || !lay_out(e, pr, &q, now)) return;
   r->state_of_api = pr;
+  r->release = on_release;
   r->alarm.fire = on_timeout;
   int32_t timeout = q.timeout_ms < LEAST_TIMEOUT_MS ? LEAST_TIMEOUT_MS : q.timeout_ms;
   kopi_alarm_set(e, &r->alarm, kopi_later(now, kopi_ms(timeout)));

@@ -34,7 +34,8 @@ static void leave(kopi_append *a) {
   if (a->state == KOPI_APPEND_IN_FLIGHT) unlink_from(&a->p->in_flight, a);
   if (a->state == KOPI_APPEND_JOINED) {
     kopi_append **link = &a->original->joined;
-    while (*link != a) link = &(*link)->joined_next;
+    while (*link != a)
+      link = &(*link)->joined_next;
     *link = a->joined_next;
     a->original = NULL;
   }
@@ -48,8 +49,8 @@ static void end_memory(kop_engine *e, kopi_append *a) {
 }
 
 /* The answer, to the request of this append alone. */
-static void answer_one(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset, int64_t append_time,
-                       kop_now now) {
+static void answer_one(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset,
+                       int64_t append_time, kop_now now) {
   if (a->answered) return;
   a->answered = true;
   kopi_request *r = a->request;
@@ -60,8 +61,8 @@ static void answer_one(kop_engine *e, kopi_append *a, int16_t error, int64_t bas
 }
 
 /* The answer, also to the duplicates that wait for it. The append is in no list after it. */
-static void answer(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset, int64_t append_time,
-                   kop_now now) {
+static void answer(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset,
+                   int64_t append_time, kop_now now) {
   leave(a);
   kopi_request *r = a->request;
   kopi_request_pin(r);
@@ -77,7 +78,8 @@ static void answer(kop_engine *e, kopi_append *a, int16_t error, int64_t base_of
 
 static void join(kopi_append *original, kopi_append *a) {
   kopi_append **link = &original->joined;
-  while (*link != NULL) link = &(*link)->joined_next;
+  while (*link != NULL)
+    link = &(*link)->joined_next;
   *link = a;
   a->joined_next = NULL;
   a->original = original;
@@ -131,13 +133,13 @@ static bool admit(kop_engine *e, kopi_append *a, kop_now now) {
     kop_status status = kopi_producers_begin(&p->producers, &a->producer, a, &a->ticket);
     if (status == KOP_ERR_LIMIT && p->in_flight.head != NULL) return false;
     if (status != KOP_OK) {
-      answer(e, a, KOP_KAFKA_STORAGE_ERROR, -1, -1, now);
+      answer(e, a, KOP_KAFKA_KAFKA_STORAGE_ERROR, -1, -1, now);
       return true;
     }
   }
   if (emit(e, a) != KOP_OK) {
     /* Its place in the producer's window is taken: what is in flight of this epoch has to be checked anew. */
-    answer(e, a, KOP_KAFKA_STORAGE_ERROR, -1, -1, now);
+    answer(e, a, KOP_KAFKA_KAFKA_STORAGE_ERROR, -1, -1, now);
     kopi_partition_reload(e, p, true, now);
   }
   return true;
@@ -171,11 +173,13 @@ void kopi_append_time_out(kop_engine *e, kopi_append *a, kop_now now) {
   if (a->answered) return;
   bool parked = a->state == KOPI_APPEND_PARKED;
   if (a->state != KOPI_APPEND_IN_FLIGHT) leave(a);
-  answer_one(e, a, parked ? KOP_KAFKA_NOT_LEADER_OR_FOLLOWER : KOP_KAFKA_REQUEST_TIMED_OUT, -1, -1, now);
+  answer_one(e, a, parked ? KOP_KAFKA_NOT_LEADER_OR_FOLLOWER : KOP_KAFKA_REQUEST_TIMED_OUT, -1, -1,
+             now);
 }
 
 void kopi_append_fail_parked(kop_engine *e, kopi_partition *p, int16_t error, kop_now now) {
-  while (p->parked.head != NULL) answer(e, p->parked.head, error, -1, -1, now);
+  while (p->parked.head != NULL)
+    answer(e, p->parked.head, error, -1, -1, now);
 }
 
 void kopi_append_fail_in_flight(kop_engine *e, kopi_partition *p, int16_t error, kop_now now) {

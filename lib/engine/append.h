@@ -21,13 +21,13 @@ enum kopi_append_state {
 struct kopi_append {
   /* filled by the caller */
   kopi_request *request;
-  void (*done)(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset, int64_t append_time,
-               kop_now now);
-  uint32_t index;  /* the caller's own */
-  uint8_t *batch;  /* one v2 batch, base offset 0; its leader epoch is written here */
+  void (*done)(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset,
+               int64_t append_time, kop_now now);
+  uint32_t index; /* the caller's own */
+  uint8_t *batch; /* one v2 batch, base offset 0; its leader epoch is written here */
   size_t batch_len;
-  uint8_t *owned;  /* if not NULL: freed with kop_record_bytes_free when the append ends */
-  uint32_t count;  /* last offset delta + 1 */
+  uint8_t *owned; /* if not NULL: freed with kop_record_bytes_free when the append ends */
+  uint32_t count; /* last offset delta + 1 */
   int64_t max_timestamp;
   int64_t append_time; /* answered with LogAppendTime topics, else -1 */
   kopi_producer_batch producer;
@@ -39,8 +39,8 @@ struct kopi_append {
   kopi_append *original;
   kopi_append *joined; /* duplicates that wait for this one, in order */
   kopi_append *joined_next;
-  kopi_op *op;         /* the APPEND whose answer counts */
-  uint32_t ops_open;   /* APPENDs not answered yet, those of ended epochs included */
+  kopi_op *op;       /* the APPEND whose answer counts */
+  uint32_t ops_open; /* APPENDs not answered yet, those of ended epochs included */
   kop_slice slice;
   uint64_t ticket;
   uint8_t state;

@@ -26,7 +26,8 @@ void kopi_blocks_free(kopi_blocks *pool) {
 
 static uint32_t class_for(size_t capacity) {
   uint32_t i = 0;
-  while (i < KOPI_BLOCK_CLASSES && CLASS_BYTES[i] < capacity) i++;
+  while (i < KOPI_BLOCK_CLASSES && CLASS_BYTES[i] < capacity)
+    i++;
   return i;
 }
 

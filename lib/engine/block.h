@@ -14,7 +14,8 @@
 enum {
   KOPI_BLOCK_SMALL = 4 * 1024,   /* a connection that says little */
   KOPI_BLOCK_MEDIUM = 16 * 1024, /* one that says much */
-  KOPI_BLOCK_CLASSES = 10        /* 4 KiB, 16 KiB, then 64 KiB doubling up to 8 MiB; larger ones are not kept */
+  KOPI_BLOCK_CLASSES =
+      10 /* 4 KiB, 16 KiB, then 64 KiB doubling up to 8 MiB; larger ones are not kept */
 };
 
 typedef struct kopi_block {

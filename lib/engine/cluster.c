@@ -10,20 +10,24 @@ static bool after(const kopi_endpoint *a, const kopi_endpoint *b) {
 
 kop_status kopi_push_nodes(kop_engine *e, const kop_nodes *event) {
   uint32_t n = event->endpoints_count;
-  if (n > 0 && event->endpoints == NULL) return kopi_fail(e, KOP_ERR_INVALID, "NODES without its endpoints");
+  if (n > 0 && event->endpoints == NULL)
+    return kopi_fail(e, KOP_ERR_INVALID, "NODES without its endpoints");
   size_t text = 1;
-  for (uint32_t i = 0; i < n; i++) text += event->endpoints[i].host.len + event->endpoints[i].rack.len;
+  for (uint32_t i = 0; i < n; i++)
+    text += event->endpoints[i].host.len + event->endpoints[i].rack.len;
   size_t entries = n * sizeof(kopi_endpoint);
   kopi_endpoint *to = kopi_malloc(&e->alloc, entries + text);
   if (to == NULL) return kopi_fail(e, KOP_ERR_NOMEM, "no memory for the nodes");
   uint8_t *at = (uint8_t *)to + entries;
   for (uint32_t i = 0; i < n; i++) {
     const kop_endpoint *from = &event->endpoints[i];
-    kopi_endpoint entry = {.node_id = from->node_id, .listener = from->listener, .port = from->port};
+    kopi_endpoint entry = {
+        .node_id = from->node_id, .listener = from->listener, .port = from->port};
     entry.host = kopi_copy_slice(&at, from->host);
     if (from->rack.ptr != NULL) entry.rack = kopi_copy_slice(&at, from->rack);
     uint32_t place = i;
-    for (; place > 0 && after(&to[place - 1], &entry); place--) to[place] = to[place - 1];
+    for (; place > 0 && after(&to[place - 1], &entry); place--)
+      to[place] = to[place - 1];
     to[place] = entry;
   }
   kopi_free(&e->alloc, e->endpoints);

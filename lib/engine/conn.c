@@ -9,7 +9,7 @@
 #include "engine/request.h"
 
 enum {
-  SEND_SLICES = 512,     /* per SEND, unless one reply alone has more */
+  SEND_SLICES = 512, /* per SEND, unless one reply alone has more */
   SEND_BYTES = 1 << 20
 };
 
@@ -47,15 +47,15 @@ static kopi_conn *new_conn(kop_engine *e, const kop_conn_info *info, kop_now now
   if (len > 0) memcpy(c->peer, info->peer.ptr, len);
   c->flow = kopi_op_new(&e->ops, KOP_EFFECT_RECV_PAUSE, c->id, NULL, c);
   c->close = kopi_op_new(&e->ops, KOP_EFFECT_CLOSE, c->id, NULL, c);
-  if (c->flow == NULL || c->close == NULL ||
-      kopi_map_u64_insert(&e->conns, c->id, c) != KOP_OK) {
+  if (c->flow == NULL || c->close == NULL || kopi_map_u64_insert(&e->conns, c->id, c) != KOP_OK) {
     free_conn(e, c);
     return NULL;
   }
   return c;
 }
 
-kop_status kop_engine_conn_open(kop_engine *e, const kop_conn_info *info, kop_now now, uint64_t *conn) {
+kop_status kop_engine_conn_open(kop_engine *e, const kop_conn_info *info, kop_now now,
+                                uint64_t *conn) {
   *conn = 0;
   if (info->size < sizeof *info) return kopi_fail(e, KOP_ERR_INVALID, "kop_conn_info.size");
   if (e->shutting_down) return kopi_fail(e, KOP_ERR_STATE, "shutting down");
@@ -85,7 +85,8 @@ kop_status kop_engine_conn_closed(kop_engine *e, uint64_t conn, kop_now now) {
   if (c->paused) e->stats.paused_connections--;
   kopi_conn_drop_input(e, c);
   kopi_request **link = &c->head;
-  for (uint32_t i = 0; i < c->sending; i++) link = &(*link)->next; /* these end with their SEND */
+  for (uint32_t i = 0; i < c->sending; i++)
+    link = &(*link)->next; /* these end with their SEND */
   kopi_request *r = *link;
   *link = NULL;
   c->tail = NULL;
@@ -114,7 +115,8 @@ void kopi_conn_close(kop_engine *e, kopi_conn *c, uint32_t reason) {
 static bool reserve_slices(kop_engine *e, kopi_conn *c, uint32_t n) {
   if (n <= c->slices_cap) return true;
   uint32_t cap = c->slices_cap == 0 ? 4 : c->slices_cap;
-  while (cap < n) cap *= 2;
+  while (cap < n)
+    cap *= 2;
   kop_slice *slices = kopi_realloc(&e->alloc, c->slices, cap * sizeof *slices);
   if (slices == NULL) return false;
   c->slices = slices;
@@ -131,11 +133,13 @@ static void pop_head(kop_engine *e, kopi_conn *c, kop_now now) {
 }
 
 static void on_sent(kop_engine *e, kopi_op *op, const kop_completion *done, kop_now now) {
-  (void)done; /* a cancelled SEND is followed by conn_closed; there is nothing else to do about it */
+  (void)
+      done; /* a cancelled SEND is followed by conn_closed; there is nothing else to do about it */
   kopi_conn *c = op->owner;
   c->send = NULL;
   c->active_ns = now.mono_ns;
-  for (; c->sending > 0; c->sending--) pop_head(e, c, now);
+  for (; c->sending > 0; c->sending--)
+    pop_head(e, c, now);
   if (c->state == KOPI_CONN_GONE) {
     bury_later(e, c);
   } else {
@@ -158,7 +162,8 @@ static uint32_t gather(const kopi_conn *c, uint32_t *slices, uint64_t *bytes) {
   *bytes = 0;
   for (const kopi_request *r = c->head; r != NULL; r = r->next) {
     if (r->state != KOPI_REQUEST_DONE || r->no_reply || r->closes) break;
-    if (n > 0 && (*slices + r->slices_len > SEND_SLICES || *bytes + r->slices_bytes > SEND_BYTES)) break;
+    if (n > 0 && (*slices + r->slices_len > SEND_SLICES || *bytes + r->slices_bytes > SEND_BYTES))
+      break;
     *slices += r->slices_len;
     *bytes += r->slices_bytes;
     n++;
@@ -214,7 +219,8 @@ void kopi_conn_flush(kop_engine *e, kopi_conn *c, kop_now now) {
 
 static void emit_flow(kop_engine *e, kopi_conn *c) {
   kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_RECV_PAUSE, c->id, NULL, c);
-  if (op == NULL) { /* the reserved one serves; without a new reserve the connection cannot be steered any more */
+  if (op ==
+      NULL) { /* the reserved one serves; without a new reserve the connection cannot be steered any more */
     kopi_conn_close(e, c, KOP_CLOSE_MEMORY);
     return;
   }

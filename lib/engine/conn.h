@@ -9,7 +9,7 @@
 enum kopi_conn_state {
   KOPI_CONN_OPEN,
   KOPI_CONN_CLOSING, /* CLOSE is emitted; nothing is read or sent any more */
-  KOPI_CONN_GONE     /* conn_closed was called; freed when its SEND is answered and a drain has passed */
+  KOPI_CONN_GONE /* conn_closed was called; freed when its SEND is answered and a drain has passed */
 };
 
 struct kopi_conn {
@@ -17,12 +17,13 @@ struct kopi_conn {
   uint64_t context;
   uint32_t listener;
   uint8_t state;
-  bool paused;        /* as last told to the embedder */
-  bool waits_memory;  /* in the admission queue */
-  bool closes;        /* a request that ends the connection is in the reply queue: nothing more is parsed */
+  bool paused;       /* as last told to the embedder */
+  bool waits_memory; /* in the admission queue */
+  bool
+      closes; /* a request that ends the connection is in the reply queue: nothing more is parsed */
   char peer[64];
-  bool touched;       /* has something for kopi_settle to look at */
-  kopi_conn *next;    /* in the admission queue, or among the dead */
+  bool touched;    /* has something for kopi_settle to look at */
+  kopi_conn *next; /* in the admission queue, or among the dead */
   kopi_conn *touched_next;
   kopi_link all;
 

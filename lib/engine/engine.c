@@ -18,8 +18,9 @@ enum {
   LOG_LINES_WAITING = 256
 };
 
-static const uint64_t RESERVED_KINDS = 1ull << KOP_EFFECT_AUTHENTICATE | 1ull << KOP_EFFECT_AUTHORIZE |
-                                       1ull << KOP_EFFECT_OFFSETS_COMMITTED | 1ull << KOP_EFFECT_PEER;
+static const uint64_t RESERVED_KINDS =
+    1ull << KOP_EFFECT_AUTHENTICATE | 1ull << KOP_EFFECT_AUTHORIZE |
+    1ull << KOP_EFFECT_OFFSETS_COMMITTED | 1ull << KOP_EFFECT_PEER;
 static const uint64_t KNOWN_KINDS = (1ull << (KOP_EFFECT_LOG + 1)) - 2;
 /* Without these there is no engine. */
 static const uint64_t NEEDED_KINDS = 1ull << KOP_EFFECT_SEND | 1ull << KOP_EFFECT_CLOSE |
@@ -49,17 +50,18 @@ kop_status kop_engine_config_init(kop_engine_config *config, size_t size) {
 }
 
 static bool usable(const kop_engine_config *c) {
-  return c->size == sizeof *c && (c->effects & ~KNOWN_KINDS) == 0 && (c->effects & RESERVED_KINDS) == 0 &&
-         (c->effects & NEEDED_KINDS) == NEEDED_KINDS && c->reserved0 == 0 && c->max_connections > 0 &&
-         c->max_requests_per_connection > 0 && c->max_effects > 0 && c->max_partitions > 0 && c->node_id >= 0 &&
-         c->state_every_bytes > 0;
+  return c->size == sizeof *c && (c->effects & ~KNOWN_KINDS) == 0 &&
+         (c->effects & RESERVED_KINDS) == 0 && (c->effects & NEEDED_KINDS) == NEEDED_KINDS &&
+         c->reserved0 == 0 && c->max_connections > 0 && c->max_requests_per_connection > 0 &&
+         c->max_effects > 0 && c->max_partitions > 0 && c->node_id >= 0 && c->state_every_bytes > 0;
 }
 
 /* Copies what the config points to into one allocation of the engine. */
 static kop_status adopt(kop_engine *e, const kop_engine_config *from) {
   size_t need = from->cluster_id.len + from->log_dir.len + 1;
   uint32_t n = from->broker_configs_count;
-  for (uint32_t i = 0; i < n; i++) need += from->broker_configs[i].name.len + from->broker_configs[i].value.len;
+  for (uint32_t i = 0; i < n; i++)
+    need += from->broker_configs[i].name.len + from->broker_configs[i].value.len;
   size_t entries = n * sizeof(kop_config_entry);
   e->adopted = kopi_malloc(&e->alloc, entries + need);
   if (e->adopted == NULL) return KOP_ERR_NOMEM;
@@ -71,7 +73,8 @@ static kop_status adopt(kop_engine *e, const kop_engine_config *from) {
     kop_config_entry entry = {.name = kopi_copy_slice(&at, from->broker_configs[i].name),
                               .value = kopi_copy_slice(&at, from->broker_configs[i].value)};
     uint32_t place = i;
-    for (; place > 0 && kopi_slice_compare(to[place - 1].name, entry.name) > 0; place--) to[place] = to[place - 1];
+    for (; place > 0 && kopi_slice_compare(to[place - 1].name, entry.name) > 0; place--)
+      to[place] = to[place - 1];
     to[place] = entry;
   }
   e->cfg.broker_configs = to;
@@ -134,10 +137,24 @@ kop_status kop_engine_new(const kop_engine_config *config, kop_now now, kop_engi
   return KOP_OK;
 }
 
+static void free_log_lines(kop_engine *e, kopi_log_text **lines) {
+  while (*lines != NULL) {
+    kopi_log_text *next = (*lines)->next;
+    kopi_free(&e->alloc, *lines);
+    *lines = next;
+  }
+}
+
 void kop_engine_free(kop_engine *e) {
   if (e == NULL) return;
-  kopi_requests_free(e); /* frees the sets of fetches without a session, so nothing may follow their links after it */
+  kopi_timer *t;
+  while ((t = kopi_heap_first(&e->timers)) != NULL)
+    kopi_heap_cancel(&e->timers, t);
+  kopi_requests_free(
+      e); /* ends the sets of fetches without a session, so nothing may follow their links after it */
   kopi_fetch_sessions_forget(e);
+  free_log_lines(e, &e->log_lines);
+  free_log_lines(e, &e->shown_lines);
   kopi_conns_free(e);
   kopi_topics_free(e);
   kopi_reads_free(e);
@@ -181,7 +198,9 @@ kop_status kopi_fail(kop_engine *e, kop_status status, const char *format, ...) 
 
 void kopi_log(kop_engine *e, uint32_t level, const char *format, ...) {
   if (!kopi_serves(e, 1ull << KOP_EFFECT_LOG)) return;
-  kopi_op *op = e->log_lines_len < LOG_LINES_WAITING ? kopi_op_new(&e->ops, KOP_EFFECT_LOG, 0, NULL, NULL) : NULL;
+  kopi_op *op = e->log_lines_len < LOG_LINES_WAITING
+                    ? kopi_op_new(&e->ops, KOP_EFFECT_LOG, 0, NULL, NULL)
+                    : NULL;
   kopi_log_text *text = op == NULL ? NULL : kopi_malloc(&e->alloc, sizeof *text);
   if (text == NULL) {
     kopi_op_discard(&e->ops, op);
@@ -205,14 +224,6 @@ void kopi_log(kop_engine *e, uint32_t level, const char *format, ...) {
   op->body.log.dropped = e->log_dropped;
   e->log_dropped = 0;
   kopi_op_emit(&e->ops, op);
-}
-
-static void free_log_lines(kop_engine *e, kopi_log_text **lines) {
-  while (*lines != NULL) {
-    kopi_log_text *next = (*lines)->next;
-    kopi_free(&e->alloc, *lines);
-    *lines = next;
-  }
 }
 
 /* ---- answers ---- */
@@ -244,7 +255,8 @@ static uint32_t result_size(uint32_t kind) {
 static bool batches_ok(const kop_read_result *result) {
   for (uint32_t i = 0; i < result->batches_count; i++) {
     const kop_read_batch *b = &result->batches[i];
-    if (b->slices_count == 0 || b->slices[0].len < KOP_BATCH_HEAD_SIZE || b->base_offset < 0) return false;
+    if (b->slices_count == 0 || b->slices[0].len < KOP_BATCH_HEAD_SIZE || b->base_offset < 0)
+      return false;
   }
   return result->batches_count == 0 || result->batches != NULL;
 }
@@ -259,29 +271,36 @@ static const char *fault(const kopi_op *op, const kop_completion *c) {
   }
   if (c->outcome != KOP_DONE) return NULL;
   uint32_t need = result_size(op->kind);
-  if (need > 0 && (c->body == NULL || c->body_size < need)) return "a body that is missing or too small";
-  if (op->kind == KOP_EFFECT_READ && !batches_ok(c->body)) return "a batch whose first slice has no whole head";
-  if (op->kind == KOP_EFFECT_APPEND && ((const kop_appended *)c->body)->base_offset < 0) return "a negative offset";
+  if (need > 0 && (c->body == NULL || c->body_size < need))
+    return "a body that is missing or too small";
+  if (op->kind == KOP_EFFECT_READ && !batches_ok(c->body))
+    return "a batch whose first slice has no whole head";
+  if (op->kind == KOP_EFFECT_APPEND && ((const kop_appended *)c->body)->base_offset < 0)
+    return "a negative offset";
   return NULL;
 }
 
 static kop_status complete_one(kop_engine *e, const kop_completion *c, kop_now now) {
   kopi_op *op = kopi_op_find(&e->ops, c->token);
-  if (op == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "no open token %llu", (unsigned long long)c->token);
+  if (op == NULL)
+    return kopi_fail(e, KOP_ERR_NOT_FOUND, "no open token %llu", (unsigned long long)c->token);
   const char *why = fault(op, c);
   kop_completion replaced = {.token = c->token, .outcome = KOP_CANCELLED};
   if (why != NULL) {
     if (op->kind == KOP_EFFECT_APPEND) replaced.outcome = KOP_UNKNOWN;
     c = &replaced;
   }
-  kop_status status = why == NULL ? KOP_OK : kopi_fail(e, KOP_ERR_INVALID, "effect kind %u answered with %s", op->kind, why);
+  kop_status status =
+      why == NULL ? KOP_OK
+                  : kopi_fail(e, KOP_ERR_INVALID, "effect kind %u answered with %s", op->kind, why);
   kopi_op_complete(&e->ops, op, e, c, now);
   return status;
 }
 
-kop_status kop_engine_complete(kop_engine *e, const kop_completion *items, size_t item_size, size_t n,
-                               kop_now now) {
-  if (item_size < sizeof *items) return kopi_fail(e, KOP_ERR_INVALID, "item_size is less than kop_completion");
+kop_status kop_engine_complete(kop_engine *e, const kop_completion *items, size_t item_size,
+                               size_t n, kop_now now) {
+  if (item_size < sizeof *items)
+    return kopi_fail(e, KOP_ERR_INVALID, "item_size is less than kop_completion");
   kop_status first = KOP_OK;
   const uint8_t *at = (const uint8_t *)items;
   for (size_t i = 0; i < n; i++, at += item_size) {

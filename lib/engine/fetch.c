@@ -24,8 +24,8 @@ void kopi_fetch_member_look(kop_engine *e, kopi_fetch_member *m) {
   kopi_fetch_judge(e, m, &part);
   /* a partition that never was there does not end the wait of one that is, as in Kafka */
   m->urgent = (part.error != 0 && (m->p != NULL || m->gone)) || part.diverging_epoch >= 0;
-  bool news = m->set->session &&
-              (m->told_high_watermark != part.high_watermark || m->told_log_start != part.log_start);
+  bool news = m->set->session && (m->told_high_watermark != part.high_watermark ||
+                                  m->told_log_start != part.log_start);
   bool data = m->p != NULL && part.error == 0 && m->offset < m->p->high_watermark;
   if (part.error != 0 || m->urgent || data || news) {
     mark(m, m->urgent);
@@ -140,7 +140,8 @@ void kopi_fetch_begin(kop_engine *e, kopi_fetch *f, int32_t max_wait_ms, kop_now
   f->state = KOPI_FETCH_WAITING;
   e->stats.fetches_waiting++;
   bool at_once = max_wait_ms <= 0 || e->shutting_down || !any_known(f->set);
-  for (kopi_link *link = f->set->dirty.next; link != &f->set->dirty && !at_once; link = link->next) {
+  for (kopi_link *link = f->set->dirty.next; link != &f->set->dirty && !at_once;
+       link = link->next) {
     const kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_dirty);
     f->available += estimate(m);
     at_once = m->urgent || (satisfied(f) && f->available > 0);

@@ -21,33 +21,33 @@ typedef struct kopi_fetch_set kopi_fetch_set;
 
 struct kopi_fetch_member {
   kopi_fetch_set *set;
-  kopi_link in_set;     /* in the order of the requests */
+  kopi_link in_set; /* in the order of the requests */
   kopi_link in_dirty;
   kopi_link in_waiters; /* of the partition */
   kopi_partition *p;    /* NULL: unknown or gone */
   kop_slice topic;      /* owned by the set's memory */
   kop_uuid topic_id;
-  uint64_t entered;     /* session: the partition id it has in the session's map, 0 none */
+  uint64_t entered; /* session: the partition id it has in the session's map, 0 none */
   int32_t index;
   int32_t max_bytes;
   int64_t offset;
-  int32_t leader_epoch; /* what the client believes; -1: it does not say */
-  int32_t last_epoch;   /* of the last record it has; -1 */
+  int32_t leader_epoch;        /* what the client believes; -1: it does not say */
+  int32_t last_epoch;          /* of the last record it has; -1 */
   int64_t told_high_watermark; /* session: what the last reply said, -1 none */
   int64_t told_log_start;
   bool dirty;
-  bool urgent;          /* the log refuses it, or a divergence: no waiting for min.bytes */
-  bool gone;            /* its topic was deleted while it was a member */
-  bool topic_known;     /* when it was entered */
+  bool urgent;      /* the log refuses it, or a divergence: no waiting for min.bytes */
+  bool gone;        /* its topic was deleted while it was a member */
+  bool topic_known; /* when it was entered */
 };
 
 struct kopi_fetch_set {
   kopi_link members;
   kopi_link dirty;
   uint32_t len;
-  bool by_id;         /* topics are named by id (Fetch 13 and later) */
-  bool session;       /* members outlive the request */
-  kopi_fetch *fetch;  /* at work on it, NULL between the requests of a session */
+  bool by_id;        /* topics are named by id (Fetch 13 and later) */
+  bool session;      /* members outlive the request */
+  kopi_fetch *fetch; /* at work on it, NULL between the requests of a session */
 };
 
 /* One member as the reply tells it. */
@@ -61,8 +61,8 @@ typedef struct kopi_fetch_part {
   int32_t index;
   int16_t error;
   bool reading;
-  uint32_t promised;     /* of the fetch's max bytes, while reading */
-  bool tell;             /* a session's reply names it */
+  uint32_t promised; /* of the fetch's max bytes, while reading */
+  bool tell;         /* a session's reply names it */
   int64_t high_watermark;
   int64_t log_start;
   int32_t current_leader; /* with an error about leadership: who it is, -1 unknown */
@@ -71,14 +71,19 @@ typedef struct kopi_fetch_part {
   int64_t diverging_end;
   int64_t offset;
   uint32_t max_bytes;
-  uint32_t batches;      /* of read->batches, how many are sent */
+  uint32_t batches; /* of read->batches, how many are sent */
   uint64_t bytes;
-  uint8_t *hole;         /* an empty batch instead of data, or NULL */
-  uint8_t *converted;    /* an old message set instead of the batches, or NULL */
+  uint8_t *hole;      /* an empty batch instead of data, or NULL */
+  uint8_t *converted; /* an old message set instead of the batches, or NULL */
   size_t converted_len;
 } kopi_fetch_part;
 
-enum kopi_fetch_state { KOPI_FETCH_WAITING, KOPI_FETCH_READY, KOPI_FETCH_READING, KOPI_FETCH_ANSWERED };
+enum kopi_fetch_state {
+  KOPI_FETCH_WAITING,
+  KOPI_FETCH_READY,
+  KOPI_FETCH_READING,
+  KOPI_FETCH_ANSWERED
+};
 
 struct kopi_fetch {
   kopi_request *r;
@@ -86,18 +91,18 @@ struct kopi_fetch {
   kopi_fetch_session *session; /* NULL: none */
   int32_t session_id;          /* as the reply says */
   bool read_committed;
-  bool incremental;            /* the reply names only what changed */
+  bool incremental; /* the reply names only what changed */
   int32_t min_bytes;
   uint64_t max_bytes;
-  uint64_t available;          /* estimate of what is there, while WAITING */
+  uint64_t available; /* estimate of what is there, while WAITING */
   uint8_t state;
   bool timed_out;
   kopi_fetch_part *parts;
   uint32_t parts_len;
-  uint32_t next;               /* the part that is read next */
-  uint32_t reading;            /* open READs */
-  uint64_t promised;           /* max_bytes of the open READs */
-  uint64_t read_bytes;         /* in the parts that are done */
+  uint32_t next;       /* the part that is read next */
+  uint32_t reading;    /* open READs */
+  uint64_t promised;   /* max_bytes of the open READs */
+  uint64_t read_bytes; /* in the parts that are done */
 };
 
 /* ---- fetch.c: sets, members, waiting ---- */

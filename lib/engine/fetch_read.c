@@ -13,7 +13,8 @@
 
 /* ---- what a look at a partition says ---- */
 
-static int16_t judge_leadership(const kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part *part) {
+static int16_t judge_leadership(const kop_engine *e, const kopi_fetch_member *m,
+                                kopi_fetch_part *part) {
   const kopi_partition *p = m->p;
   if (p == NULL || p->topic == NULL) {
     bool id_unknown = m->set->by_id && !m->topic_known;
@@ -93,7 +94,8 @@ static bool take(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
     part->offset = read->next_offset;
     part->read = NULL;
     kopi_read_put(e, read, &part->waiter);
-    return part->offset >= part->high_watermark; /* a hole up to the end is told by kopi_fetch_reply */
+    return part->offset >=
+           part->high_watermark; /* a hole up to the end is told by kopi_fetch_reply */
   }
   part->error = read->error;
   f->read_bytes += read->bytes;
@@ -115,12 +117,14 @@ static void on_ready(kop_engine *e, kopi_read_waiter *w, kop_now now) {
 }
 
 /* False: no memory. */
-static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint64_t bytes, kop_now now) {
+static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint64_t bytes,
+                  kop_now now) {
   uint32_t max = part->max_bytes < bytes ? part->max_bytes : (uint32_t)bytes;
   part->waiter.ready = on_ready;
-  part->read = kopi_read_get(e, part->member->p, part->offset, part->high_watermark, max, &part->waiter, now);
+  part->read = kopi_read_get(e, part->member->p, part->offset, part->high_watermark, max,
+                             &part->waiter, now);
   if (part->read == NULL) {
-    part->error = KOP_KAFKA_STORAGE_ERROR;
+    part->error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
     return true;
   }
   if (part->read->state == KOPI_READ_READY) return take(e, f, part);
@@ -156,7 +160,8 @@ static void read_on(kop_engine *e, kopi_fetch *f, kop_now now) {
 static bool make_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
   const kopi_link *head = f->incremental ? &f->set->dirty : &f->set->members;
   uint32_t n = 0;
-  for (const kopi_link *link = head->next; link != head; link = link->next) n++;
+  for (const kopi_link *link = head->next; link != head; link = link->next)
+    n++;
   if (n > 0) {
     f->parts = kopi_request_alloc(e, f->r, n, sizeof *f->parts, now);
     if (f->parts == NULL) return false;
@@ -169,7 +174,8 @@ static bool make_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
     part->fetch = f;
     part->member = m;
     part->tell = !f->incremental || m->told_high_watermark != part->high_watermark ||
-                 m->told_log_start != part->log_start || part->error != 0 || part->diverging_epoch >= 0;
+                 m->told_log_start != part->log_start || part->error != 0 ||
+                 part->diverging_epoch >= 0;
   }
   return true;
 }

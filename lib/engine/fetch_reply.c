@@ -17,7 +17,8 @@ enum { FIRST_V2_VERSION = 4, FIRST_ZSTD_VERSION = 10 };
 
 static uint64_t size_of(const kop_read_batch *b) {
   uint64_t size = 0;
-  for (uint32_t i = 0; i < b->slices_count; i++) size += b->slices[i].len;
+  for (uint32_t i = 0; i < b->slices_count; i++)
+    size += b->slices[i].len;
   return size;
 }
 
@@ -49,7 +50,8 @@ static bool has_zstd(const kopi_fetch_part *part) {
 static void write_head(const kop_read_batch *b, uint8_t *to) {
   kop_batch_head h;
   memcpy(to, b->slices[0].ptr, KOP_BATCH_HEAD_SIZE);
-  if (kop_batch_head_decode(to, KOP_BATCH_HEAD_SIZE, &h) != KOP_OK) return; /* the client reports it */
+  if (kop_batch_head_decode(to, KOP_BATCH_HEAD_SIZE, &h) != KOP_OK)
+    return; /* the client reports it */
   kop_batch_set_position(to, b->base_offset, h.leader_epoch);
 }
 
@@ -60,14 +62,15 @@ static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
   for (uint32_t i = 0; i < part->batches; i++) {
     const kop_read_batch *b = &part->read->batches[i];
     size_t at = whole.len;
-    for (uint32_t j = 0; j < b->slices_count; j++) kopi_buf_put(&whole, b->slices[j].ptr, b->slices[j].len);
+    for (uint32_t j = 0; j < b->slices_count; j++)
+      kopi_buf_put(&whole, b->slices[j].ptr, b->slices[j].len);
     if (whole.status == KOP_OK) write_head(b, whole.data + at);
   }
   kop_status status = whole.status;
   if (status == KOP_OK) {
-    status = kop_batch_down_convert(e->records, whole.data, whole.len, f->r->version >= 2 ? 1 : 0, part->offset,
-                                    (size_t)e->settings.socket_request_max_bytes, &part->converted,
-                                    &part->converted_len);
+    status = kop_batch_down_convert(e->records, whole.data, whole.len, f->r->version >= 2 ? 1 : 0,
+                                    part->offset, (size_t)e->settings.socket_request_max_bytes,
+                                    &part->converted, &part->converted_len);
   }
   kopi_buf_free(&whole);
   part->bytes = part->converted_len;
@@ -77,10 +80,12 @@ static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
 }
 
 /* A hole that reaches the high watermark is covered by an empty batch, so that positions advance. */
-static bool cover_hole(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, int64_t asked, kop_now now) {
+static bool cover_hole(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, int64_t asked,
+                       kop_now now) {
   part->hole = kopi_request_alloc(e, f->r, 1, KOP_BATCH_HEAD_SIZE, now);
   if (part->hole == NULL) return false;
-  if (kop_batch_empty(asked, part->offset - 1, part->member->p->leader_epoch, part->hole) == KOP_OK) {
+  if (kop_batch_empty(asked, part->offset - 1, part->member->p->leader_epoch, part->hole) ==
+      KOP_OK) {
     part->bytes = KOP_BATCH_HEAD_SIZE;
   } else {
     part->hole = NULL;
@@ -100,7 +105,8 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
     }
     int64_t asked = part->member->offset;
     bool hole = part->read == NULL && part->offset > asked && part->member->p != NULL;
-    if (hole && f->r->version >= FIRST_V2_VERSION && !cover_hole(e, f, part, asked, now)) return false;
+    if (hole && f->r->version >= FIRST_V2_VERSION && !cover_hole(e, f, part, asked, now))
+      return false;
     if (part->read == NULL) continue;
     choose_batches(f, part, &total);
     if (f->r->version < FIRST_ZSTD_VERSION && f->r->version >= FIRST_V2_VERSION && has_zstd(part)) {
@@ -115,7 +121,8 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
 
 /* ---- the message ---- */
 
-static void fill_partition(const kopi_fetch *f, const kopi_fetch_part *part, kop_fetch_response_partition_data *d) {
+static void fill_partition(const kopi_fetch *f, const kopi_fetch_part *part,
+                           kop_fetch_response_partition_data *d) {
   static const uint8_t EMPTY[1] = {0};
   (void)kop_struct_init(KOP_STRUCT_FETCH_RESPONSE_PARTITION_DATA, d, sizeof *d);
   d->partition_index = part->index;
@@ -153,7 +160,8 @@ typedef kop_fetch_response_fetchable_topic_response topic_response;
 /* Consecutive parts of one topic stand under one topic entry, as in Kafka. False: answered for want of memory. */
 static bool fill_topics(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop_now now) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < f->parts_len; i++) n += told(&f->parts[i]) ? 1 : 0;
+  for (uint32_t i = 0; i < f->parts_len; i++)
+    n += told(&f->parts[i]) ? 1 : 0;
   p->responses.len = 0;
   if (n == 0) return true;
   topic_response *topics = kopi_request_alloc(e, f->r, n, sizeof *topics, now);
@@ -183,9 +191,11 @@ static bool fill_topics(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop
 /* KIP-951: where to go instead, so that the client saves a Metadata request. */
 static bool fill_endpoints(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, kop_now now) {
   kopi_leader_hints hints = {.len = 0};
-  for (uint32_t i = 0; i < f->parts_len; i++) kopi_leader_hints_add(&hints, f->parts[i].current_leader);
+  for (uint32_t i = 0; i < f->parts_len; i++)
+    kopi_leader_hints_add(&hints, f->parts[i].current_leader);
   if (hints.len == 0 || f->r->version < 16) return true;
-  kop_fetch_response_node_endpoint *nodes = kopi_request_alloc(e, f->r, hints.len, sizeof *nodes, now);
+  kop_fetch_response_node_endpoint *nodes =
+      kopi_request_alloc(e, f->r, hints.len, sizeof *nodes, now);
   if (nodes == NULL) return false;
   p->node_endpoints.ptr = nodes;
   for (uint32_t i = 0; i < hints.len; i++) {
@@ -206,7 +216,8 @@ static bool fill_endpoints(kop_engine *e, kopi_fetch *f, kop_fetch_response *p, 
 static uint32_t slices_of(const kopi_fetch_part *part) {
   if (part->hole != NULL || part->converted != NULL) return 1;
   uint32_t n = 0;
-  for (uint32_t i = 0; i < part->batches; i++) n += part->read->batches[i].slices_count + 1;
+  for (uint32_t i = 0; i < part->batches; i++)
+    n += part->read->batches[i].slices_count + 1;
   return n;
 }
 
@@ -227,13 +238,15 @@ static kop_slice *put_part(const kopi_fetch_part *part, kop_slice *to, uint8_t *
     kop_slice rest = {.ptr = b->slices[0].ptr + KOP_BATCH_HEAD_SIZE,
                       .len = b->slices[0].len - KOP_BATCH_HEAD_SIZE};
     if (rest.len > 0) *to++ = rest;
-    for (uint32_t j = 1; j < b->slices_count; j++) *to++ = b->slices[j];
+    for (uint32_t j = 1; j < b->slices_count; j++)
+      *to++ = b->slices[j];
   }
   return to;
 }
 
 /* Interleaves the encoded pieces with the batches. False: answered for want of memory. */
-static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32_t cuts_len, kop_now now) {
+static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32_t cuts_len,
+                       kop_now now) {
   kopi_request *r = f->r;
   uint32_t n = cuts_len + 1;
   uint32_t batches = 0;
@@ -274,7 +287,8 @@ void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
   kopi_request *r = f->r;
   r->release = on_release;
   kopi_alarm_cancel(e, &r->alarm);
-  for (uint32_t i = 0; i < f->parts_len; i++) { /* an open READ goes on; its result is kept for the next fetch */
+  for (uint32_t i = 0; i < f->parts_len;
+       i++) { /* an open READ goes on; its result is kept for the next fetch */
     kopi_fetch_part *part = &f->parts[i];
     if (!part->reading) continue;
     part->reading = false;
@@ -299,7 +313,8 @@ void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
     return;
   }
   uint32_t cuts_len = 0;
-  for (uint32_t i = 0; i < f->parts_len; i++) cuts_len += told(&f->parts[i]) && f->parts[i].bytes > 0;
+  for (uint32_t i = 0; i < f->parts_len; i++)
+    cuts_len += told(&f->parts[i]) && f->parts[i].bytes > 0;
   kopi_fetch_session_answered(e, f);
   kopi_fetch_end(e, f);
   kop_status status =

@@ -14,12 +14,12 @@ typedef struct named {
   kop_slice topic;
   kop_uuid topic_id;
   kopi_topic *known;
-  const kop_fetch_request_fetch_partition *wanted;
+  const kop_fetch_request_partition *wanted;
 } named;
 
 static void fill_member(kop_engine *e, kopi_fetch_member *m, const named *n) {
   (void)e;
-  const kop_fetch_request_fetch_partition *w = n->wanted;
+  const kop_fetch_request_partition *w = n->wanted;
   m->topic_id = n->topic_id;
   m->index = w->partition;
   m->offset = w->fetch_offset;
@@ -113,7 +113,8 @@ static bool make_room(kop_engine *e, kop_now now) {
   kopi_link *link = kopi_list_first(&e->session_lru);
   if (link == NULL) return false;
   kopi_fetch_session *oldest = KOPI_CONTAINER_OF(link, kopi_fetch_session, lru);
-  if (oldest->set.fetch != NULL || now.mono_ns - oldest->used_ns < kopi_ms(EVICT_AFTER_MS)) return false;
+  if (oldest->set.fetch != NULL || now.mono_ns - oldest->used_ns < kopi_ms(EVICT_AFTER_MS))
+    return false;
   end_session(e, oldest);
   return true;
 }
@@ -143,7 +144,7 @@ static void use(kop_engine *e, kopi_fetch_session *s, kop_now now) {
 /* Adds and changes members as the request says. False: no memory. */
 static bool apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
   for (int32_t i = 0; i < q->topics.len; i++) {
-    const kop_fetch_request_fetch_topic *t = &q->topics.ptr[i];
+    const kop_fetch_request_topic *t = &q->topics.ptr[i];
     named n = name_topic(e, s->set.by_id, t->topic, &t->topic_id);
     for (int32_t j = 0; j < t->partitions.len; j++) {
       n.wanted = &t->partitions.ptr[j];
@@ -153,7 +154,8 @@ static bool apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request 
         kopi_fetch_member_look(e, m);
         continue;
       }
-      if (m != NULL) free_member(e, s, m); /* it was unknown, or its topic has gone: seen with new eyes */
+      if (m != NULL)
+        free_member(e, s, m); /* it was unknown, or its topic has gone: seen with new eyes */
       if (new_member(e, s, &n) == NULL) return false;
     }
   }
@@ -191,10 +193,12 @@ static void revive(kop_engine *e, kopi_fetch_session *s) {
   }
 }
 
-static int16_t go_on(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, bool by_id, kop_now now) {
+static int16_t go_on(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, bool by_id,
+                     kop_now now) {
   kopi_fetch_session *s = find_session(e, q->session_id);
   if (s == NULL) return KOP_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
-  if (s->epoch != q->session_epoch || s->set.fetch != NULL) return KOP_KAFKA_INVALID_FETCH_SESSION_EPOCH;
+  if (s->epoch != q->session_epoch || s->set.fetch != NULL)
+    return KOP_KAFKA_INVALID_FETCH_SESSION_EPOCH;
   if (s->set.by_id != by_id) return KOP_KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
   forget(e, s, q);
   if (!apply(e, s, q)) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
@@ -209,7 +213,8 @@ static int16_t go_on(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, b
 }
 
 /* The set of a fetch without a session lives in the request's arena. */
-static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, bool by_id) {
+static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q,
+                               bool by_id) {
   void *memory = NULL;
   if (kop_arena_alloc(f->r->arena, 1, sizeof(kopi_fetch_set), &memory) != KOP_OK) {
     return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
@@ -218,7 +223,7 @@ static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_req
   e->last_stamp++;
   kopi_fetch_set_init(f->set, by_id, false);
   for (int32_t i = 0; i < q->topics.len; i++) {
-    const kop_fetch_request_fetch_topic *t = &q->topics.ptr[i];
+    const kop_fetch_request_topic *t = &q->topics.ptr[i];
     named n = name_topic(e, by_id, t->topic, &t->topic_id);
     void *name = NULL;
     if (kop_arena_alloc(f->r->arena, n.topic.len + 1, 1, &name) != KOP_OK) {
@@ -227,7 +232,8 @@ static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_req
     if (n.topic.len > 0) memcpy(name, n.topic.ptr, n.topic.len);
     for (int32_t j = 0; j < t->partitions.len; j++) {
       n.wanted = &t->partitions.ptr[j];
-      kopi_partition *p = n.known == NULL ? NULL : kopi_topic_partition_at(n.known, n.wanted->partition);
+      kopi_partition *p =
+          n.known == NULL ? NULL : kopi_topic_partition_at(n.known, n.wanted->partition);
       if (p != NULL && p->stamp == e->last_stamp) { /* named twice: the last one wins */
         fill_member(e, p->stamped, &n);
         kopi_fetch_member_look(e, p->stamped);
@@ -249,7 +255,8 @@ static int16_t without_session(kop_engine *e, kopi_fetch *f, const kop_fetch_req
   return 0;
 }
 
-int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, kop_now now) {
+int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q,
+                                kop_now now) {
   bool by_id = f->r->version >= 13;
   if (f->r->version < 7 || (q->session_id == 0 && q->session_epoch == -1)) {
     return without_session(e, f, q, by_id);

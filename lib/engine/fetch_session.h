@@ -18,7 +18,7 @@ struct kopi_fetch_session {
   kopi_link lru;
   uint64_t used_ns;
   int32_t id;
-  int32_t epoch; /* of the next request */
+  int32_t epoch;             /* of the next request */
   kopi_map_u64 by_partition; /* partition id -> member */
 };
 
@@ -26,7 +26,8 @@ struct kopi_fetch_session {
  * Finds or begins the session that a request asks for, applies its changes, and sets f->set, f->session, f->session_id and
  * f->incremental. Returns Kafka's error for the whole reply, 0 if there is none; KOP_KAFKA_UNKNOWN_SERVER_ERROR: no memory.
  */
-int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, kop_now now);
+int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q,
+                                kop_now now);
 
 /* Remembers what the reply tells, and puts the members that were told behind the others. */
 void kopi_fetch_session_answered(kop_engine *e, kopi_fetch *f);

@@ -32,9 +32,11 @@ static bool still_wanted(kop_engine *e, kopi_partition *p, kop_now now) {
 
 static void replay_batch(kop_engine *e, kopi_partition *p, const kop_read_batch *b) {
   kop_batch_head h;
-  if (b->slices_count == 0 || kop_batch_head_decode(b->slices[0].ptr, b->slices[0].len, &h) != KOP_OK) {
-    kopi_log(e, KOP_LOG_ERROR, "%.*s-%d: the batch at offset %lld has no readable head", (int)p->topic->name.len,
-             (const char *)p->topic->name.ptr, p->index, (long long)b->base_offset);
+  if (b->slices_count == 0 ||
+      kop_batch_head_decode(b->slices[0].ptr, b->slices[0].len, &h) != KOP_OK) {
+    kopi_log(e, KOP_LOG_ERROR, "%.*s-%d: the batch at offset %lld has no readable head",
+             (int)p->topic->name.len, (const char *)p->topic->name.ptr, p->index,
+             (long long)b->base_offset);
     return;
   }
   if (h.leader_epoch > kopi_epochs_latest(&p->epochs)) {
@@ -60,11 +62,13 @@ static void on_replayed(kop_engine *e, kopi_op *op, const kop_completion *c, kop
     const kop_read_result *result = c->body;
     bool moved = c->outcome == KOP_DONE && result->next_offset > p->replay_offset;
     if (!moved) {
-      kopi_log(e, KOP_LOG_ERROR, "%.*s-%d: the log cannot be read at offset %lld", (int)p->topic->name.len,
-               (const char *)p->topic->name.ptr, p->index, (long long)p->replay_offset);
+      kopi_log(e, KOP_LOG_ERROR, "%.*s-%d: the log cannot be read at offset %lld",
+               (int)p->topic->name.len, (const char *)p->topic->name.ptr, p->index,
+               (long long)p->replay_offset);
       kopi_partition_loaded(e, p, false, now);
     } else {
-      for (uint32_t i = 0; i < result->batches_count; i++) replay_batch(e, p, &result->batches[i]);
+      for (uint32_t i = 0; i < result->batches_count; i++)
+        replay_batch(e, p, &result->batches[i]);
       p->replay_offset = result->next_offset;
       replay_on(e, p, now);
     }
@@ -106,7 +110,8 @@ static void on_state(kop_engine *e, kopi_op *op, const kop_completion *c, kop_no
       const kop_state_result *result = c->body;
       kop_status status = kopi_snapshot_read(result->bytes, &p->epochs, &p->producers, &as_of);
       if (status != KOP_OK || as_of > p->high_watermark) {
-        kopi_log(e, KOP_LOG_WARN, "%.*s-%d: saved state not used (%s), the log is read from its start",
+        kopi_log(e, KOP_LOG_WARN,
+                 "%.*s-%d: saved state not used (%s), the log is read from its start",
                  (int)p->topic->name.len, (const char *)p->topic->name.ptr, p->index,
                  status != KOP_OK ? kop_strerror(status) : "it describes more than the log holds");
         kopi_producers_free(&p->producers);

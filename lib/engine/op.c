@@ -38,7 +38,8 @@ kop_status kopi_ops_init(kopi_ops *ops, const kop_alloc *alloc, size_t per_drain
 }
 
 void kopi_ops_free(kopi_ops *ops) {
-  for (size_t i = 0; i < ops->chunks_len; i++) kopi_free(ops->alloc, ops->chunks[i]);
+  for (size_t i = 0; i < ops->chunks_len; i++)
+    kopi_free(ops->alloc, ops->chunks[i]);
   kopi_free(ops->alloc, ops->chunks);
   kopi_free(ops->alloc, ops->out);
   *ops = (kopi_ops){.alloc = ops->alloc};
@@ -63,7 +64,8 @@ static kop_status add_chunk(kopi_ops *ops) {
   return KOP_OK;
 }
 
-kopi_op *kopi_op_new(kopi_ops *ops, uint32_t kind, uint64_t target, kopi_op_done *done, void *owner) {
+kopi_op *kopi_op_new(kopi_ops *ops, uint32_t kind, uint64_t target, kopi_op_done *done,
+                     void *owner) {
   if (ops->free == NULL && add_chunk(ops) != KOP_OK) return NULL;
   kopi_op *op = ops->free;
   ops->free = op->next;
@@ -131,7 +133,8 @@ kopi_op *kopi_op_find(const kopi_ops *ops, uint64_t token) {
   return op->state == KOPI_OP_OPEN && token_of(op) == token ? op : NULL;
 }
 
-void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c, kop_now now) {
+void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c,
+                      kop_now now) {
   KOPI_ASSERT(op->state == KOPI_OP_OPEN);
   bool lent = (c->flags & KOP_COMPLETION_LENT) != 0;
   op->state = lent ? KOPI_OP_LENT : KOPI_OP_IDLE;

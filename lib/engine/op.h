@@ -20,16 +20,10 @@ typedef struct kopi_op kopi_op;
  */
 typedef void kopi_op_done(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now);
 
-enum kopi_op_state {
-  KOPI_OP_FREE,
-  KOPI_OP_IDLE,
-  KOPI_OP_QUEUED,
-  KOPI_OP_OPEN,
-  KOPI_OP_LENT
-};
+enum kopi_op_state { KOPI_OP_FREE, KOPI_OP_IDLE, KOPI_OP_QUEUED, KOPI_OP_OPEN, KOPI_OP_LENT };
 
 struct kopi_op {
-  kopi_op *next; /* in the queue, the graveyard or the free list */
+  kopi_op *next;      /* in the queue, the graveyard or the free list */
   kopi_op_done *done; /* NULL: the effect has no token */
   void *owner;
   uint64_t target;
@@ -71,7 +65,7 @@ typedef struct kopi_ops {
   kopi_op *graveyard; /* drained without a token */
   kop_effect *out;
   size_t out_cap;
-  size_t open;   /* tokens to be completed, queued ones included */
+  size_t open; /* tokens to be completed, queued ones included */
   size_t queued;
 } kopi_ops;
 
@@ -79,7 +73,8 @@ kop_status kopi_ops_init(kopi_ops *ops, const kop_alloc *alloc, size_t per_drain
 void kopi_ops_free(kopi_ops *ops);
 
 /* An op with a zeroed body whose `size` is set; NULL without memory. `done` NULL: an effect without a token. */
-kopi_op *kopi_op_new(kopi_ops *ops, uint32_t kind, uint64_t target, kopi_op_done *done, void *owner);
+kopi_op *kopi_op_new(kopi_ops *ops, uint32_t kind, uint64_t target, kopi_op_done *done,
+                     void *owner);
 
 /* Puts it at the end of the queue. */
 void kopi_op_emit(kopi_ops *ops, kopi_op *op);
@@ -94,7 +89,8 @@ void kopi_op_release(kopi_ops *ops, kopi_op *op);
 kopi_op *kopi_op_find(const kopi_ops *ops, uint64_t token);
 
 /* Takes the answer to an open op and calls its `done`; frees the op unless it was kept lent or emitted anew. */
-void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c, kop_now now);
+void kopi_op_complete(kopi_ops *ops, kopi_op *op, kop_engine *e, const kop_completion *c,
+                      kop_now now);
 
 /* Fills the array with the next effects and returns how many. */
 size_t kopi_ops_drain(kopi_ops *ops, const kop_effect **effects);

@@ -9,7 +9,7 @@
 #include "engine/read.h"
 
 enum {
-  MAX_PRODUCERS = 8000,      /* what a saved state of 1 MiB holds with full windows */
+  MAX_PRODUCERS = 8000, /* what a saved state of 1 MiB holds with full windows */
   MAX_IN_FLIGHT = 4096,
   MAX_EPOCHS = 1024,
   EXPIRE_AT_ONCE = 64,
@@ -260,7 +260,8 @@ void kopi_partition_drop(kop_engine *e, kopi_partition *p, kop_now now) {
 
 /* ---- how far the log reaches ---- */
 
-void kopi_partition_advance(kop_engine *e, kopi_partition *p, int64_t offset, uint64_t bytes, kop_now now) {
+void kopi_partition_advance(kop_engine *e, kopi_partition *p, int64_t offset, uint64_t bytes,
+                            kop_now now) {
   p->log_bytes += bytes;
   if (offset <= p->high_watermark) return;
   p->high_watermark = offset;
@@ -276,7 +277,8 @@ void kopi_partition_trim(kop_engine *e, kopi_partition *p, int64_t offset, kop_n
 
 kop_status kopi_push_log_state(kop_engine *e, const kop_log_state *event, kop_now now) {
   kopi_partition *p = kopi_map_u64_find(&e->partitions, event->partition);
-  if (p == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "LOG names a partition that was never pushed");
+  if (p == NULL)
+    return kopi_fail(e, KOP_ERR_NOT_FOUND, "LOG names a partition that was never pushed");
   if (p->state != KOPI_PARTITION_ACTIVE || event->epoch < p->leader_epoch) return KOP_OK;
   p->log_bytes = event->log_bytes;
   uint64_t grown = event->high_watermark > p->high_watermark ? 1 : 0;
@@ -314,7 +316,8 @@ static void on_confirmed(kop_engine *e, kopi_op *op, const kop_completion *c, ko
 }
 
 void kopi_partition_confirm(kop_engine *e, kopi_partition *p, kopi_request *r,
-                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now), kop_now now) {
+                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now),
+                            kop_now now) {
   if (!p->confirming) {
     kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_CONFIRM, p->id, on_confirmed, p);
     if (op == NULL) {
@@ -327,7 +330,8 @@ void kopi_partition_confirm(kop_engine *e, kopi_partition *p, kopi_request *r,
     kopi_op_emit(&e->ops, op);
   }
   kopi_request **link = &p->confirm_waiters;
-  while (*link != NULL) link = &(*link)->wait_next;
+  while (*link != NULL)
+    link = &(*link)->wait_next;
   *link = r;
   r->wait_next = NULL;
   r->resume = resume;

@@ -19,8 +19,8 @@ enum kopi_partition_state {
   KOPI_PARTITION_LOADING,   /* STATE_GET is open */
   KOPI_PARTITION_REPLAYING, /* READ is open */
   KOPI_PARTITION_ACTIVE,
-  KOPI_PARTITION_BACKOFF,   /* waits to ACQUIRE again */
-  KOPI_PARTITION_RESIGNING  /* waits for open appends, then RESIGN */
+  KOPI_PARTITION_BACKOFF,  /* waits to ACQUIRE again */
+  KOPI_PARTITION_RESIGNING /* waits for open appends, then RESIGN */
 };
 
 /* A list of appends in order. */
@@ -31,19 +31,20 @@ typedef struct kopi_append_queue {
 
 struct kopi_partition {
   uint64_t id;
-  kopi_topic *topic; /* NULL once the topic is gone: the partition lives until its tokens are answered */
+  kopi_topic
+      *topic; /* NULL once the topic is gone: the partition lives until its tokens are answered */
   int32_t index;
   int32_t leader;
   int32_t leader_epoch; /* granted if it is ours, else as pushed; -1 unknown */
   uint8_t state;
-  bool wanted;          /* this node shall lead it */
+  bool wanted; /* this node shall lead it */
   bool confirming;
-  bool saving;          /* STATE_PUT is open */
-  bool resigned;        /* RESIGN has been emitted */
-  bool stale_state;     /* the saved state was not used: it has to be replaced */
-  uint32_t failures;    /* in a row, for the backoff */
+  bool saving;       /* STATE_PUT is open */
+  bool resigned;     /* RESIGN has been emitted */
+  bool stale_state;  /* the saved state was not used: it has to be replaced */
+  uint32_t failures; /* in a row, for the backoff */
   kopi_link dropped;
-  uint32_t tokens;      /* open ones that name this partition */
+  uint32_t tokens; /* open ones that name this partition */
 
   int64_t log_start;
   int64_t high_watermark;
@@ -55,16 +56,16 @@ struct kopi_partition {
 
   kopi_producers producers;
   kopi_epochs epochs;
-  kopi_buf saved;       /* the bytes of the open STATE_PUT */
+  kopi_buf saved;              /* the bytes of the open STATE_PUT */
   kopi_append_queue in_flight; /* of the present epoch, in order */
   kopi_append_queue parked;
-  kopi_link waiters;           /* members of fetch sets that look at this partition */
+  kopi_link waiters; /* members of fetch sets that look at this partition */
   kopi_request *confirm_waiters;
-  kopi_read *reads;            /* open or kept */
-  kopi_alarm alarm;            /* backoff */
+  kopi_read *reads; /* open or kept */
+  kopi_alarm alarm; /* backoff */
 
-  uint64_t stamp;              /* of the request that named it last: finds a partition named twice */
-  void *stamped;               /* what that request keeps for it */
+  uint64_t stamp; /* of the request that named it last: finds a partition named twice */
+  void *stamped;  /* what that request keeps for it */
 };
 
 /* The partition as this node may use it: 0, or the Kafka error for a client that asks (NOT_LEADER_OR_FOLLOWER, ...). */
@@ -75,13 +76,16 @@ bool kopi_partition_in_lease(const kopi_partition *p, kop_now now);
 
 /* Asks the store whether the epoch is still the newest; when it is answered, `resume` of each waiting request is called in order. */
 void kopi_partition_confirm(kop_engine *e, kopi_partition *p, kopi_request *r,
-                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now), kop_now now);
+                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now),
+                            kop_now now);
 
 /* Who leads has changed, or the node begins or ends. Starts or ends the partition's life here. */
-void kopi_partition_assign(kop_engine *e, kopi_partition *p, int32_t leader, int32_t leader_epoch, kop_now now);
+void kopi_partition_assign(kop_engine *e, kopi_partition *p, int32_t leader, int32_t leader_epoch,
+                           kop_now now);
 
 /* The high watermark has been seen to reach `offset`: wakes fetches. `bytes` were added. */
-void kopi_partition_advance(kop_engine *e, kopi_partition *p, int64_t offset, uint64_t bytes, kop_now now);
+void kopi_partition_advance(kop_engine *e, kopi_partition *p, int64_t offset, uint64_t bytes,
+                            kop_now now);
 
 /* The log now starts at `offset`. */
 void kopi_partition_trim(kop_engine *e, kopi_partition *p, int64_t offset, kop_now now);

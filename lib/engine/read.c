@@ -41,7 +41,8 @@ static kopi_read *new_read(kop_engine *e) {
 static void unlink_from_partition(kopi_read *read) {
   if (read->p == NULL) return;
   kopi_read **link = &read->p->reads;
-  while (*link != read) link = &(*link)->next;
+  while (*link != read)
+    link = &(*link)->next;
   *link = read->next;
   read->p = NULL;
 }
@@ -85,7 +86,8 @@ static void end_read(kop_engine *e, kopi_read *read) {
 /* Takes over the arrays; the slices still point to the embedder's bytes. */
 static kop_status copy_arrays(kop_engine *e, kopi_read *read, const kop_read_result *result) {
   size_t slices = 0;
-  for (uint32_t i = 0; i < result->batches_count; i++) slices += result->batches[i].slices_count;
+  for (uint32_t i = 0; i < result->batches_count; i++)
+    slices += result->batches[i].slices_count;
   size_t need = result->batches_count * sizeof(kop_read_batch) + slices * sizeof(kop_slice);
   if (need > read->memory_cap) {
     void *memory = kopi_realloc(&e->alloc, read->batches, need);
@@ -98,7 +100,8 @@ static kop_status copy_arrays(kop_engine *e, kopi_read *read, const kop_read_res
   for (uint32_t i = 0; i < result->batches_count; i++) {
     const kop_read_batch *from = &result->batches[i];
     memcpy(to, from->slices, from->slices_count * sizeof *to);
-    for (uint32_t j = 0; j < from->slices_count; j++) read->bytes += to[j].len;
+    for (uint32_t j = 0; j < from->slices_count; j++)
+      read->bytes += to[j].len;
     read->batches[i] = (kop_read_batch){
         .base_offset = from->base_offset, .slices = to, .slices_count = from->slices_count};
     to += from->slices_count;
@@ -115,7 +118,8 @@ static kop_status copy_bytes(kop_engine *e, kopi_read *read) {
   read->copy = at;
   kop_slice *slices = (kop_slice *)(read->batches + read->batches_len);
   uint32_t n = 0;
-  for (uint32_t i = 0; i < read->batches_len; i++) n += read->batches[i].slices_count;
+  for (uint32_t i = 0; i < read->batches_len; i++)
+    n += read->batches[i].slices_count;
   for (uint32_t i = 0; i < n; i++) {
     if (slices[i].len > 0) memcpy(at, slices[i].ptr, slices[i].len);
     slices[i].ptr = at;
@@ -155,15 +159,16 @@ static void keep(kop_engine *e, kopi_read *read, kop_now now) {
   kopi_alarm_set(e, &e->kept_alarm, e->kept_oldest->kept_until);
 }
 
-static int16_t take_result(kop_engine *e, kopi_read *read, const kopi_op *op, const kop_completion *c) {
+static int16_t take_result(kop_engine *e, kopi_read *read, const kopi_op *op,
+                           const kop_completion *c) {
   if (c->outcome == KOP_REJECTED) return c->kafka_error;
   if (c->outcome == KOP_FENCED) return KOP_KAFKA_NOT_LEADER_OR_FOLLOWER;
-  if (c->outcome != KOP_DONE) return KOP_KAFKA_STORAGE_ERROR;
+  if (c->outcome != KOP_DONE) return KOP_KAFKA_KAFKA_STORAGE_ERROR;
   const kop_read_result *result = c->body;
   read->next_offset = result->next_offset;
-  if (copy_arrays(e, read, result) != KOP_OK) return KOP_KAFKA_STORAGE_ERROR;
+  if (copy_arrays(e, read, result) != KOP_OK) return KOP_KAFKA_KAFKA_STORAGE_ERROR;
   if (op->state == KOPI_OP_LENT) return 0;
-  return copy_bytes(e, read) == KOP_OK ? 0 : KOP_KAFKA_STORAGE_ERROR;
+  return copy_bytes(e, read) == KOP_OK ? 0 : KOP_KAFKA_KAFKA_STORAGE_ERROR;
 }
 
 static void on_read(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
@@ -192,11 +197,12 @@ static void on_read(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now
 
 /* ---- getting ---- */
 
-kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end, uint32_t max_bytes,
-                         kopi_read_waiter *w, kop_now now) {
+kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end,
+                         uint32_t max_bytes, kopi_read_waiter *w, kop_now now) {
   (void)now;
   kopi_read *read = p->reads;
-  while (read != NULL && (read->offset != offset || read->state == KOPI_READ_READY)) read = read->next;
+  while (read != NULL && (read->offset != offset || read->state == KOPI_READ_READY))
+    read = read->next;
   if (read == NULL) {
     read = new_read(e);
     kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_READ, p->id, on_read, read);
@@ -225,7 +231,8 @@ kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64
     return read;
   }
   kopi_read_waiter **link = &read->waiters;
-  while (*link != NULL) link = &(*link)->next;
+  while (*link != NULL)
+    link = &(*link)->next;
   *link = w;
   w->next = NULL;
   return read;
@@ -234,7 +241,8 @@ kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64
 void kopi_read_put(kop_engine *e, kopi_read *read, kopi_read_waiter *w) {
   if (read->state == KOPI_READ_OPEN) {
     kopi_read_waiter **link = &read->waiters;
-    while (*link != NULL && *link != w) link = &(*link)->next;
+    while (*link != NULL && *link != w)
+      link = &(*link)->next;
     if (*link == w) *link = w->next;
   }
   KOPI_ASSERT(read->users > 0);
@@ -255,7 +263,8 @@ void kopi_reads_drop(kop_engine *e, kopi_partition *p) {
 }
 
 void kopi_reads_expire(kop_engine *e, kop_now now) {
-  while (e->kept_oldest != NULL && e->kept_oldest->kept_until <= now.mono_ns) end_read(e, e->kept_oldest);
+  while (e->kept_oldest != NULL && e->kept_oldest->kept_until <= now.mono_ns)
+    end_read(e, e->kept_oldest);
   if (e->kept_oldest != NULL) kopi_alarm_set(e, &e->kept_alarm, e->kept_oldest->kept_until);
 }
 
@@ -266,7 +275,8 @@ bool kopi_reads_have_room(kop_engine *e, kopi_request *r,
   r->wait_next = NULL;
   kopi_request_pin(r);
   kopi_request **link = &e->room_waiters;
-  while (*link != NULL) link = &(*link)->wait_next;
+  while (*link != NULL)
+    link = &(*link)->wait_next;
   *link = r;
   return false;
 }

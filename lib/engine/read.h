@@ -27,21 +27,21 @@ struct kopi_read {
   kopi_partition *p;    /* whose list it is in; NULL once that is gone or loaded anew */
   kopi_partition *held; /* kept alive by the open READ */
   kopi_link all;
-  kopi_read *next;      /* among the partition's, or in the free list */
+  kopi_read *next; /* among the partition's, or in the free list */
   kopi_read *kept_prev;
   kopi_read *kept_next;
   int64_t offset;
   uint64_t kept_until;
   uint32_t users;
   uint8_t state;
-  int16_t error;     /* Kafka's, when READY */
-  kopi_op *op;       /* open, or lent */
+  int16_t error; /* Kafka's, when READY */
+  kopi_op *op;   /* open, or lent */
   kopi_read_waiter *waiters;
 
   kop_read_batch *batches; /* the result; its slices lie behind it in the same memory */
   uint32_t batches_len;
   size_t memory_cap;
-  uint8_t *copy;     /* bytes that were not lent */
+  uint8_t *copy; /* bytes that were not lent */
   uint64_t bytes;
   int64_t next_offset;
 };
@@ -50,8 +50,8 @@ struct kopi_read {
  * The result of reading from `offset`, at least one batch, about max_bytes. READY at once if it is kept; otherwise `w->ready` is called
  * later. NULL without memory. Each get is ended by kopi_read_put.
  */
-kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end, uint32_t max_bytes,
-                         kopi_read_waiter *w, kop_now now);
+kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end,
+                         uint32_t max_bytes, kopi_read_waiter *w, kop_now now);
 
 /* Ends a get; `w` is not called any more. */
 void kopi_read_put(kop_engine *e, kopi_read *read, kopi_read_waiter *w);

@@ -15,9 +15,9 @@
 #include "engine/request.h"
 
 enum {
-  LARGE_FRAME = 64 * 1024,    /* from here on a frame is charged to the pool of large ones */
-  LEAST_CHARGE = 4 * 1024,    /* a small request may hold a whole small block */
-  BUSY_AFTER = 64 * 1024      /* a connection that has sent so much gets larger blocks */
+  LARGE_FRAME = 64 * 1024, /* from here on a frame is charged to the pool of large ones */
+  LEAST_CHARGE = 4 * 1024, /* a small request may hold a whole small block */
+  BUSY_AFTER = 64 * 1024   /* a connection that has sent so much gets larger blocks */
 };
 
 static uint64_t charge_of(uint64_t frame) {
@@ -68,7 +68,8 @@ static void leave_queue(kop_engine *e, kopi_conn *c) {
   if (!c->waits_memory) return;
   c->waits_memory = false;
   kopi_conn *before = NULL;
-  for (kopi_conn *x = e->admission.head; x != c; x = x->next) before = x;
+  for (kopi_conn *x = e->admission.head; x != c; x = x->next)
+    before = x;
   if (before == NULL) {
     e->admission.head = c->next;
   } else {
@@ -201,7 +202,8 @@ void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now) {
   }
 }
 
-kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer, size_t *capacity) {
+kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer,
+                                  size_t *capacity) {
   *buffer = NULL;
   *capacity = 0;
   kopi_conn *c = kopi_map_u64_find(&e->conns, conn);
@@ -209,7 +211,8 @@ kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer
   c->offered = 0;
   if (c->paused || kopi_conn_must_pause(e, c)) return KOP_OK;
   if (c->block == NULL) {
-    c->block = kopi_block_new(&e->blocks, c->bytes_in < BUSY_AFTER ? KOPI_BLOCK_SMALL : KOPI_BLOCK_MEDIUM);
+    c->block =
+        kopi_block_new(&e->blocks, c->bytes_in < BUSY_AFTER ? KOPI_BLOCK_SMALL : KOPI_BLOCK_MEDIUM);
     if (c->block == NULL) return kopi_fail(e, KOP_ERR_NOMEM, "no memory to receive into");
     memcpy(c->block->bytes, c->stash, c->stash_len);
     c->start = 0;
@@ -225,7 +228,8 @@ kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer
 kop_status kop_engine_recv_commit(kop_engine *e, uint64_t conn, size_t n, kop_now now) {
   kopi_conn *c = kopi_map_u64_find(&e->conns, conn);
   if (c == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "no such connection");
-  if (n > c->offered) return kopi_fail(e, KOP_ERR_INVALID, "more bytes than the buffer had room for");
+  if (n > c->offered)
+    return kopi_fail(e, KOP_ERR_INVALID, "more bytes than the buffer had room for");
   c->offered = 0;
   if (c->block == NULL) return KOP_OK;
   c->end += n;
@@ -237,8 +241,8 @@ kop_status kop_engine_recv_commit(kop_engine *e, uint64_t conn, size_t n, kop_no
   return KOP_OK;
 }
 
-kop_status kop_engine_feed(kop_engine *e, uint64_t conn, const uint8_t *bytes, size_t len, kop_now now,
-                           size_t *taken) {
+kop_status kop_engine_feed(kop_engine *e, uint64_t conn, const uint8_t *bytes, size_t len,
+                           kop_now now, size_t *taken) {
   *taken = 0;
   while (*taken < len) {
     uint8_t *buffer = NULL;

@@ -14,7 +14,7 @@ enum {
   KEPT_OUT_BYTES = 32 * 1024,  /* reply memory a pooled request may keep */
   MAX_REPLY_BYTES = 512 << 20, /* of one reply, lent bytes not counted */
   LEAST_ARENA = 1 << 20,
-  ARENA_PER_BYTE = 16          /* see kop_arena_new: structs are larger than their wire form */
+  ARENA_PER_BYTE = 16 /* see kop_arena_new: structs are larger than their wire form */
 };
 
 kop_slice kopi_text(const char *text) {
@@ -38,7 +38,8 @@ static kopi_request *new_request(kop_engine *e) {
   r = kopi_calloc(&e->alloc, 1, sizeof *r);
   if (r == NULL) return NULL;
   kopi_buf_init(&r->out, &e->alloc, MAX_REPLY_BYTES);
-  if (kop_arena_new(&e->alloc, (size_t)e->settings.socket_request_max_bytes * ARENA_PER_BYTE + LEAST_ARENA,
+  if (kop_arena_new(&e->alloc,
+                    (size_t)e->settings.socket_request_max_bytes * ARENA_PER_BYTE + LEAST_ARENA,
                     &r->arena) != KOP_OK) {
     kopi_free(&e->alloc, r);
     return NULL;
@@ -120,8 +121,8 @@ static void refuse(kop_engine *e, kopi_request *r, const kop_request_header *h, 
   kopi_request_close(e, r, KOP_CLOSE_PROTOCOL, now);
 }
 
-void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_t len, uint64_t charge,
-                        kop_now now) {
+void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_t len,
+                        uint64_t charge, kop_now now) {
   kopi_request *r = new_request(e);
   if (r == NULL) {
     kopi_frame_uncharge(e, c, charge);
@@ -160,15 +161,15 @@ void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_
 bool kopi_request_decode(kop_engine *e, kopi_request *r, uint32_t message, void *msg, size_t size,
                          kop_now now) {
   size_t consumed = 0; /* Kafka reads no further than the message and ignores what follows */
-  kop_status status =
-      kop_message_decode(message, r->version, r->arena, r->body.ptr, r->body.len, msg, size, &consumed);
+  kop_status status = kop_message_decode(message, r->version, r->arena, r->body.ptr, r->body.len,
+                                         msg, size, &consumed);
   if (status == KOP_OK) return true;
   if (status == KOP_ERR_NOMEM) {
     kopi_request_out_of_memory(e, r, now);
     return false;
   }
-  kopi_log(e, KOP_LOG_WARN, "%s: closed, a request of api key %d version %d: %s", r->conn->peer, r->api_key,
-           r->version, kop_strerror(status));
+  kopi_log(e, KOP_LOG_WARN, "%s: closed, a request of api key %d version %d: %s", r->conn->peer,
+           r->api_key, r->version, kop_strerror(status));
   kopi_request_close(e, r, KOP_CLOSE_PROTOCOL, now);
   return false;
 }
@@ -237,8 +238,8 @@ kop_status kopi_reply_begin_cuts(kop_engine *e, kopi_request *r, uint32_t messag
   uint8_t *out = begin(r, body, &header);
   if (out == NULL) return KOP_ERR_NOMEM;
   size_t written = 0;
-  status = kop_message_encode_cuts(message, r->version, msg, size, out + header, body, &written, cuts,
-                                   cuts_len, &count);
+  status = kop_message_encode_cuts(message, r->version, msg, size, out + header, body, &written,
+                                   cuts, cuts_len, &count);
   if (status != KOP_OK) return status;
   uint64_t cut_bytes = 0;
   for (size_t i = 0; i < count; i++) {
@@ -252,8 +253,8 @@ kop_status kopi_reply_begin_cuts(kop_engine *e, kopi_request *r, uint32_t messag
   return KOP_OK;
 }
 
-void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, uint32_t n, uint64_t bytes,
-                       kop_now now) {
+void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, uint32_t n,
+                       uint64_t bytes, kop_now now) {
   r->slices = slices;
   r->slices_len = n;
   r->slices_bytes = bytes;
@@ -323,6 +324,7 @@ void kopi_requests_free(kop_engine *e) {
   kopi_link *link;
   while ((link = kopi_list_first(&e->all_requests)) != NULL) {
     kopi_request *r = KOPI_CONTAINER_OF(link, kopi_request, all);
+    if (r->release != NULL) r->release(e, r);
     kopi_block_unref(&e->blocks, r->block);
     destroy(e, r);
   }

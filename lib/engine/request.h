@@ -22,8 +22,8 @@ enum kopi_request_state {
 
 struct kopi_request {
   kop_engine *e;
-  kopi_conn *conn;    /* NULL after the connection has gone */
-  kopi_request *next; /* in the connection's reply queue, or the free list */
+  kopi_conn *conn;         /* NULL after the connection has gone */
+  kopi_request *next;      /* in the connection's reply queue, or the free list */
   kopi_request *wait_next; /* in a queue of one of the APIs */
   kopi_link all;
   kopi_block *block;
@@ -33,31 +33,32 @@ struct kopi_request {
   int16_t version;
   uint8_t state;
   bool no_reply;
-  bool finished;    /* its reply has left, or nobody waits for it */
-  bool closes;      /* its turn in the reply queue closes the connection */
+  bool finished; /* its reply has left, or nobody waits for it */
+  bool closes;   /* its turn in the reply queue closes the connection */
   uint32_t close_reason;
-  uint32_t pins;    /* open appends and reads that use its memory */
+  uint32_t pins; /* open appends and reads that use its memory */
   kop_slice client_id;
   kop_slice body;
   kop_arena *arena;
   void *state_of_api;
 
-  kopi_buf out;     /* length prefix, response header, body */
-  kop_slice single; /* the whole of `out`, for replies in one piece */
+  kopi_buf out;            /* length prefix, response header, body */
+  kop_slice single;        /* the whole of `out`, for replies in one piece */
   const kop_slice *slices; /* what is sent */
   uint32_t slices_len;
   uint64_t slices_bytes;
 
   kopi_alarm alarm; /* the request's time-out */
   void (*cancel)(kop_engine *e, kopi_request *r, kop_now now);
-  void (*at_head)(kop_engine *e, kopi_request *r, kop_now now); /* RUNNING and become the head of the reply queue */
+  void (*at_head)(kop_engine *e, kopi_request *r,
+                  kop_now now); /* RUNNING and become the head of the reply queue */
   void (*resume)(kop_engine *e, kopi_request *r, kop_now now); /* see kopi_partition_confirm */
-  void (*release)(kop_engine *e, kopi_request *r); /* before its memory ends */
+  void (*release)(kop_engine *e, kopi_request *r);             /* before its memory ends */
 };
 
 /* Makes a request of a frame (without its prefix) that lies in the block, and runs it. The charge goes over to it. */
-void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_t len, uint64_t charge,
-                        kop_now now);
+void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_t len,
+                        uint64_t charge, kop_now now);
 
 /* Decodes the body; on failure the connection will be closed and false is returned: return at once. */
 bool kopi_request_decode(kop_engine *e, kopi_request *r, uint32_t message, void *msg, size_t size,
@@ -67,7 +68,8 @@ bool kopi_request_decode(kop_engine *e, kopi_request *r, uint32_t message, void 
 void *kopi_request_alloc(kop_engine *e, kopi_request *r, size_t count, size_t size, kop_now now);
 
 /* The reply, in one piece. The request may be gone when it returns. */
-void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *msg, size_t size, kop_now now);
+void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *msg, size_t size,
+                kop_now now);
 
 /*
  * A reply whose record sets are sent from where they lie: what is encoded lands in r->out, the frame's length counts the
@@ -77,8 +79,8 @@ kop_status kopi_reply_begin_cuts(kop_engine *e, kopi_request *r, uint32_t messag
                                  size_t size, kop_cut *cuts, size_t cuts_len);
 
 /* The reply is in r->slices; the request may be gone when it returns. */
-void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, uint32_t n, uint64_t bytes,
-                       kop_now now);
+void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, uint32_t n,
+                       uint64_t bytes, kop_now now);
 
 /* Nothing is answered (acks=0). */
 void kopi_no_reply(kop_engine *e, kopi_request *r, kop_now now);

@@ -40,7 +40,7 @@ kop_status kopi_settings_init(kopi_settings *s, const kop_config_entry *entries,
                               kop_slice *bad);
 
 /* The effective settings of a topic: its own configs on top of the node's. What was not checked is left at its default. */
-void kopi_topic_settings_init(kopi_topic_settings *t, const kopi_settings *s, const kop_config_entry *own,
-                              uint32_t len);
+void kopi_topic_settings_init(kopi_topic_settings *t, const kopi_settings *s,
+                              const kop_config_entry *own, uint32_t len);
 
 #endif

@@ -68,7 +68,8 @@ static kopi_topic *new_topic(kop_engine *e, const kop_topic *event) {
 /* A sorted copy of configs: the entries, then their text. NULL without memory; len must not be 0. */
 static kop_config_entry *copy_configs(kop_engine *e, const kop_config_entry *from, uint32_t len) {
   size_t text = 0;
-  for (uint32_t i = 0; i < len; i++) text += from[i].name.len + from[i].value.len;
+  for (uint32_t i = 0; i < len; i++)
+    text += from[i].name.len + from[i].value.len;
   kop_config_entry *to = kopi_malloc(&e->alloc, len * sizeof *to + text + 1);
   if (to == NULL) return NULL;
   uint8_t *at = (uint8_t *)(to + len);
@@ -144,13 +145,15 @@ static kop_status check_topic(kop_engine *e, const kop_topic *event, const kopi_
   if (known != NULL && memcmp(&known->id, &event->id, sizeof event->id) != 0) {
     return kopi_fail(e, KOP_ERR_INVALID, "TOPIC with another id than the one pushed before");
   }
-  if (event->partitions_count < have) return kopi_fail(e, KOP_ERR_INVALID, "TOPIC with fewer partitions");
+  if (event->partitions_count < have)
+    return kopi_fail(e, KOP_ERR_INVALID, "TOPIC with fewer partitions");
   for (uint32_t i = 0; i < event->partitions_count; i++) {
     uint64_t id = event->partitions[i].id;
     bool known_one = i < have;
     if (id == 0 || (known_one && known->partitions[i]->id != id) ||
         (!known_one && kopi_map_u64_find(&e->partitions, id) != NULL)) {
-      return kopi_fail(e, KOP_ERR_INVALID, "TOPIC with a partition id that is 0, used or another one");
+      return kopi_fail(e, KOP_ERR_INVALID,
+                       "TOPIC with a partition id that is 0, used or another one");
     }
   }
   if (e->stats.partitions + (event->partitions_count - have) > e->cfg.max_partitions) {
@@ -216,15 +219,16 @@ kop_status kopi_push_topic(kop_engine *e, const kop_topic *event, kop_now now) {
   t->configs_len = event->configs_count;
   kopi_topic_settings_init(&t->settings, &e->settings, configs, event->configs_count);
   for (uint32_t i = 0; i < event->partitions_count; i++) {
-    kopi_partition_assign(e, t->partitions[i], event->partitions[i].leader, event->partitions[i].leader_epoch,
-                          now);
+    kopi_partition_assign(e, t->partitions[i], event->partitions[i].leader,
+                          event->partitions[i].leader_epoch, now);
   }
   return KOP_OK;
 }
 
 kop_status kopi_push_topic_gone(kop_engine *e, const kop_topic_ref *event, kop_now now) {
   kopi_topic *t = kopi_topic_by_id(e, &event->id);
-  if (t == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "TOPIC_GONE names a topic that was never pushed");
+  if (t == NULL)
+    return kopi_fail(e, KOP_ERR_NOT_FOUND, "TOPIC_GONE names a topic that was never pushed");
   withdraw(e, t);
   for (uint32_t i = 0; i < t->partitions_len; i++) {
     kopi_partition *p = t->partitions[i];
@@ -238,7 +242,8 @@ kop_status kopi_push_topic_gone(kop_engine *e, const kop_topic_ref *event, kop_n
 
 kop_status kopi_push_leader(kop_engine *e, const kop_leader *event, kop_now now) {
   kopi_partition *p = kopi_map_u64_find(&e->partitions, event->partition);
-  if (p == NULL) return kopi_fail(e, KOP_ERR_NOT_FOUND, "LEADER names a partition that was never pushed");
+  if (p == NULL)
+    return kopi_fail(e, KOP_ERR_NOT_FOUND, "LEADER names a partition that was never pushed");
   kopi_partition_assign(e, p, event->leader, event->leader_epoch, now);
   return KOP_OK;
 }
@@ -246,7 +251,8 @@ kop_status kopi_push_leader(kop_engine *e, const kop_leader *event, kop_now now)
 void kopi_topics_free(kop_engine *e) {
   for (uint32_t i = 0; i < e->topics_len; i++) {
     kopi_topic *t = e->topics[i];
-    for (uint32_t j = 0; j < t->partitions_len; j++) kopi_partition_free(e, t->partitions[j]);
+    for (uint32_t j = 0; j < t->partitions_len; j++)
+      kopi_partition_free(e, t->partitions[j]);
     free_topic(e, t);
   }
   kopi_link *link;

@@ -16,7 +16,7 @@ struct kopi_topic {
   kop_config_entry *configs; /* the topic's own, sorted by name; one allocation with their text */
   uint32_t configs_len;
   kopi_topic_settings settings;
-  uint64_t stamp;              /* as in kopi_partition */
+  uint64_t stamp; /* as in kopi_partition */
   void *stamped;
 };
 
