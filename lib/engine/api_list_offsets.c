@@ -57,10 +57,15 @@ static void finish(kop_engine *e, list_item *item, kop_now now) {
   kopi_partition_unhold(e, p);
 }
 
+/* Versions below 4 have no place for it. */
+static void set_epoch(list_item *item, int32_t epoch) {
+  if (item->list->r->version >= 4) item->out->leader_epoch = epoch;
+}
+
 static void set(list_item *item, int64_t offset, int64_t timestamp) {
   item->out->offset = offset;
   item->out->timestamp = timestamp;
-  item->out->leader_epoch = kopi_epochs_at(&item->p->epochs, offset);
+  set_epoch(item, kopi_epochs_at(&item->p->epochs, offset));
 }
 
 /* ---- finding the record ---- */
@@ -208,12 +213,12 @@ static void answer_one(kop_engine *e, list_item *item) {
   switch (item->timestamp) {
   case LATEST:
     set(item, p->high_watermark, -1);
-    item->out->leader_epoch = p->leader_epoch;
+    set_epoch(item, p->leader_epoch);
     break;
   case EARLIEST:
   case EARLIEST_LOCAL:
     set(item, p->log_start, -1);
-    if (p->log_start == p->high_watermark) item->out->leader_epoch = p->leader_epoch;
+    if (p->log_start == p->high_watermark) set_epoch(item, p->leader_epoch);
     break;
   case LATEST_TIERED:
   case EARLIEST_PENDING_UPLOAD:

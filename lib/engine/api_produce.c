@@ -85,7 +85,8 @@ static bool any_error(const produce *pr) {
 /* KIP-951: with NOT_LEADER_OR_FOLLOWER, who leads. */
 static void set_error(produce_item *item, int16_t error) {
   item->out.error_code = error;
-  if (error != KOP_KAFKA_NOT_LEADER_OR_FOLLOWER || item->p == NULL) return;
+  bool hint = error == KOP_KAFKA_NOT_LEADER_OR_FOLLOWER && item->produce->r->version >= 10;
+  if (!hint || item->p == NULL) return;
   item->out.current_leader.leader_id = item->p->leader;
   item->out.current_leader.leader_epoch = item->p->leader_epoch;
 }

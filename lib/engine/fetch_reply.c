@@ -140,7 +140,7 @@ static void fill_partition(const kopi_fetch *f, const kopi_fetch_part *part,
     d->diverging_epoch.epoch = part->diverging_epoch;
     d->diverging_epoch.end_offset = part->diverging_end;
   }
-  if (part->current_leader >= 0) {
+  if (part->current_leader >= 0 && f->r->version >= 12) {
     d->current_leader.leader_id = part->current_leader;
     d->current_leader.leader_epoch = part->current_epoch;
   }
