@@ -28,7 +28,7 @@ static void choose_batches(const kopi_fetch *f, kopi_fetch_part *part, uint64_t 
   if (part->max_bytes < room) room = part->max_bytes;
   for (; part->batches < part->read->batches_len; part->batches++) {
     uint64_t size = size_of(&part->read->batches[part->batches]);
-    bool first = *total == 0 && part->bytes == 0;
+    bool first = f->r->version >= 3 && *total == 0 && part->bytes == 0;
     if (!first && part->bytes + size > room) break;
     part->bytes += size;
   }

@@ -119,12 +119,15 @@ void kopi_conn_drop_input(kop_engine *e, kopi_conn *c) {
   uint64_t charge = c->admitted;
   c->admitted = 0;
   kopi_frame_uncharge(e, c, charge);
+  c->stash_len = 0;
+  if (c->offered > 0) { /* the embedder may be reading into the block: it goes with the commit */
+    c->end = c->start;
+    return;
+  }
   kopi_block_unref(&e->blocks, c->block);
   c->block = NULL;
   c->start = 0;
   c->end = 0;
-  c->stash_len = 0;
-  c->offered = 0;
 }
 
 static void break_off(kop_engine *e, kopi_conn *c, const char *why, int64_t value) {
@@ -193,7 +196,8 @@ static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
 }
 
 void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now) {
-  while (c->block != NULL && !kopi_conn_must_pause(e, c)) {
+  /* an offered buffer stays where it is until its commit */
+  while (c->block != NULL && c->offered == 0 && !kopi_conn_must_pause(e, c)) {
     if (c->end - c->start < 4) {
       stash_rest(e, c);
       return;
@@ -232,6 +236,10 @@ kop_status kop_engine_recv_commit(kop_engine *e, uint64_t conn, size_t n, kop_no
     return kopi_fail(e, KOP_ERR_INVALID, "more bytes than the buffer had room for");
   c->offered = 0;
   if (c->block == NULL) return KOP_OK;
+  if (c->closes || c->state != KOPI_CONN_OPEN) {
+    kopi_conn_drop_input(e, c);
+    return KOP_OK;
+  }
   c->end += n;
   c->bytes_in += n;
   e->stats.bytes_in_total += n;

@@ -13,8 +13,7 @@ enum {
   KEPT_REQUESTS = 256,         /* in the pool */
   KEPT_OUT_BYTES = 32 * 1024,  /* reply memory a pooled request may keep */
   MAX_REPLY_BYTES = 512 << 20, /* of one reply, lent bytes not counted */
-  LEAST_ARENA = 1 << 20,
-  ARENA_PER_BYTE = 16 /* see kop_arena_new: structs are larger than their wire form */
+  ARENA_BYTES = 128 << 20 /* of one request: decoded arrays, and the reply as it is built */
 };
 
 kop_slice kopi_text(const char *text) {
@@ -38,9 +37,7 @@ static kopi_request *new_request(kop_engine *e) {
   r = kopi_calloc(&e->alloc, 1, sizeof *r);
   if (r == NULL) return NULL;
   kopi_buf_init(&r->out, &e->alloc, MAX_REPLY_BYTES);
-  if (kop_arena_new(&e->alloc,
-                    (size_t)e->settings.socket_request_max_bytes * ARENA_PER_BYTE + LEAST_ARENA,
-                    &r->arena) != KOP_OK) {
+  if (kop_arena_new(&e->alloc, ARENA_BYTES, &r->arena) != KOP_OK) {
     kopi_free(&e->alloc, r);
     return NULL;
   }
