@@ -1,0 +1,261 @@
+/* A partition's life: leadership, load, saved state, lease, resigning. */
+#include "harness.h"
+
+#include <stdlib.h>
+
+typedef kop_produce_response_partition_produce_response produced;
+typedef kop_fetch_response_partition_data fetched;
+
+static kh_way hold_kind(kh *h, const kop_effect *fx, void *data) {
+  (void)h;
+  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
+}
+
+static void save_often(kop_engine_config *config) {
+  config->state_every_bytes = 1;
+}
+
+Test(partition, is_acquired_when_it_is_assigned_and_only_then) {
+  kh h;
+  kh_start(&h, NULL);
+  kop_topic_partition parts[2] = {{.id = 5, .leader = KH_NODE, .leader_epoch = -1}, {.id = 6, .leader = 2, .leader_epoch = 3}};
+  h.logs[0] = (kh_log){.id = 5, .lease = UINT64_MAX};
+  h.logs[1] = (kh_log){.id = 6, .lease = UINT64_MAX};
+  h.logs_len = 2;
+  kop_topic topic = {.size = sizeof topic, .name = kh_text("t"), .id = {{1}}, .partitions = parts, .partitions_count = 2};
+  kh_push(&h, KOP_EVENT_TOPIC, &topic, sizeof topic);
+  cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 1u);
+  kh_conn *c = kh_connect(&h);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0);
+  produced p = kh_produce(&h, c, "t", 1, kh_batch_of(&h, 1, -1, -1, -1));
+  cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
+  cr_assert_eq(p.current_leader.leader_id, 2);
+  cr_assert_eq(p.current_leader.leader_epoch, 3);
+  kop_leader leader = {.size = sizeof leader, .leader = KH_NODE, .partition = 6, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 2u);
+  kh_stop(&h);
+}
+
+Test(partition, an_older_epoch_is_not_believed) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  uint32_t kind = KOP_EFFECT_APPEND;
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 60000);
+  log->epoch = -5; /* the store loses its mind: the next ACQUIRE grants -4 */
+  kh_answer(&h, 0, KOP_UNKNOWN, 0);
+  cr_assert_neq(h.logged, 0u);
+  produced p;
+  cr_assert(kh_receive_produce(&h, c, &p));
+  cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
+  log->epoch = 7;
+  kh_advance(&h, 10000);
+  h.filter = NULL;
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0);
+  kh_stop(&h);
+}
+
+Test(partition, acquire_that_fails_is_tried_again_with_growing_pauses) {
+  kh h;
+  kh_start(&h, NULL);
+  uint32_t kind = KOP_EFFECT_ACQUIRE;
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  kh_topic(&h, "t", 1, 1);
+  uint64_t last = 0;
+  for (int i = 0; i < 6; i++) {
+    kh_answer(&h, 0, i % 2 == 0 ? KOP_REJECTED : KOP_CANCELLED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
+    cr_assert_eq(h.held_len, 0u);
+    uint64_t pause = kop_engine_deadline(h.e) - h.now.mono_ns;
+    cr_assert_gt(pause, last);
+    last = pause;
+    kh_advance(&h, pause / 1000000u + 1);
+    cr_assert_eq(h.held_len, 1u);
+  }
+  kh_answer(&h, 0, KOP_DONE, 0);
+  kh_conn *c = kh_connect(&h);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0);
+  kh_stop(&h);
+}
+
+/* Appends under one engine, then loads the same log in the same world under a second epoch. */
+static void reacquire(kh *h) {
+  kop_leader away = {.size = sizeof away, .leader = 2, .partition = h->logs[0].id, .leader_epoch = -1};
+  kh_push(h, KOP_EVENT_LEADER, &away, sizeof away);
+  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = h->logs[0].id, .leader_epoch = -1};
+  kh_push(h, KOP_EVENT_LEADER, &back, sizeof back);
+}
+
+Test(partition, producers_are_rebuilt_from_the_log) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 7; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  free(log->state);
+  log->state = NULL;
+  reacquire(&h);
+  free(log->state);
+  log->state = NULL;
+  reacquire(&h);
+  cr_assert_eq(log->epoch, 3);
+  produced p = kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 6));
+  cr_assert_eq(p.error_code, 0);
+  cr_assert_eq(p.base_offset, 6);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 20)).error_code,
+               KOP_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 14)).base_offset, 14);
+  kh_stop(&h);
+}
+
+Test(partition, saved_state_spares_reading_the_log) {
+  kh h;
+  kh_start(&h, save_often);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 7; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  cr_assert_not_null(log->state);
+  cr_assert_eq(log->state_as_of, 14);
+  uint32_t reads = h.counts[KOP_EFFECT_READ];
+  reacquire(&h);
+  cr_assert_eq(h.counts[KOP_EFFECT_READ], reads, "the log was read although the state says it all");
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 8)).base_offset, 8);
+  kh_stop(&h);
+}
+
+Test(partition, damaged_state_costs_a_replay_and_is_replaced) {
+  kh h;
+  kh_start(&h, save_often);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 3; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  log->state[log->state_len / 2] ^= 0x40;
+  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  uint32_t puts = h.counts[KOP_EFFECT_STATE_PUT];
+  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  cr_assert_gt(h.counts[KOP_EFFECT_READ], 0u);
+  cr_assert_eq(h.counts[KOP_EFFECT_STATE_PUT], puts + 1);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 2)).base_offset, 2);
+  kh_stop(&h);
+}
+
+Test(partition, state_that_describes_more_than_the_log_is_not_used) {
+  kh h;
+  kh_start(&h, save_often);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 3; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  free(log->batches[--log->batches_len].bytes); /* a power cut took the tail */
+  log->end = 4;
+  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 4)).base_offset, 4, "the lost batch counts as lost");
+  kh_stop(&h);
+}
+
+Test(partition, replay_that_fails_is_tried_again) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
+  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  free(log->state);
+  log->state = NULL;
+  uint32_t kind = KOP_EFFECT_READ;
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
+  h.filter = NULL;
+  kh_advance(&h, 10000);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0)).base_offset, 0);
+  kh_stop(&h);
+}
+
+Test(partition, resigns_when_no_append_is_open_and_saves_its_state) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  uint32_t kind = KOP_EFFECT_APPEND;
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 60000);
+  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
+  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 0u);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 1u);
+  produced p;
+  cr_assert(kh_receive_produce(&h, c, &p));
+  cr_assert_eq(p.error_code, 0);
+  kh_stop(&h);
+}
+
+/* ---- the lease ---- */
+
+Test(partition, answers_from_memory_only_within_its_lease) {
+  kh h;
+  kh_start(&h, NULL);
+  h.logs[0] = (kh_log){.id = 5, .lease = h.now.mono_ns + 1000000000u};
+  h.logs_len = 1;
+  kop_topic_partition part = {.id = 5, .leader = KH_NODE, .leader_epoch = -1};
+  kop_topic topic = {.size = sizeof topic, .name = kh_text("t"), .id = {{1}}, .partitions = &part, .partitions_count = 1};
+  kh_push(&h, KOP_EVENT_TOPIC, &topic, sizeof topic);
+  kh_conn *c = kh_connect(&h);
+  (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, -1, -1, -1));
+  fetched f;
+  kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
+  cr_assert(kh_receive_fetch(&h, c, &f));
+  cr_assert_eq(h.counts[KOP_EFFECT_CONFIRM], 0u);
+  kh_advance(&h, 2000);
+  uint32_t kind = KOP_EFFECT_CONFIRM;
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
+  cr_assert(!kh_receive_fetch(&h, c, &f), "an answer from old memory");
+  h.logs[0].lease = h.now.mono_ns + 1000000000u;
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert(kh_receive_fetch(&h, c, &f));
+  cr_assert_eq(f.error_code, 0);
+  kh_advance(&h, 2000);
+  kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
+  h.logs[0].epoch = 9; /* somebody else was granted it meanwhile */
+  kh_answer(&h, 0, KOP_FENCED, 0);
+  cr_assert(kh_receive_fetch(&h, c, &f));
+  cr_assert_eq(f.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
+  kh_stop(&h);
+}
+
+Test(partition, shutdown_saves_resigns_and_ends) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_topic(&h, "t", 1, 3);
+  kh_conn *c = kh_connect(&h);
+  (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
+  kh_send_fetch(&h, c, "t", 1, 0, 60000, 1);
+  cr_assert(!kop_engine_is_idle(h.e));
+  kop_engine_shutdown(h.e, h.now);
+  kh_run(&h);
+  fetched f;
+  cr_assert(kh_receive_fetch(&h, c, &f), "long polls return");
+  cr_assert(c->closed);
+  cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 3u);
+  cr_assert_not_null(h.logs[0].state);
+  cr_assert(kop_engine_is_idle(h.e));
+  kop_conn_info info = {.size = sizeof info};
+  uint64_t id = 0;
+  cr_assert_eq(kop_engine_conn_open(h.e, &info, h.now, &id), KOP_ERR_STATE);
+  kh_stop(&h);
+}
