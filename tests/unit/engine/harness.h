@@ -70,6 +70,7 @@ struct kh {
   uint32_t lent;       /* READs answered lent and not released */
   uint32_t logged;
   char last_log[300];
+  bool tolerant; /* calls may fail for want of memory, connections may be closed for it */
   bool trace; /* print every effect, for the eye */
   kop_batch_builder *builder;
 };

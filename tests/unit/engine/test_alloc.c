@@ -1,0 +1,255 @@
+/* Every allocation of a scenario fails once, one after the other: nothing crashes, nothing leaks, others go on. */
+#include "harness.h"
+#include "support/failing_alloc.h"
+
+static failing_alloc allocator;
+
+static void use_allocator(kop_engine_config *config) {
+  config->alloc = &allocator.alloc;
+  config->state_every_bytes = 1;
+}
+
+/* The rest of the process may stumble over the refused allocation; what counts is that it ends well. */
+static void sweep(void (*scenario)(kh *h)) {
+  for (size_t i = 0; i < 3000; i++) {
+    failing_alloc_init(&allocator, i);
+    kh h;
+    kop_status status = kh_try_start(&h, use_allocator);
+    if (status == KOP_OK) {
+      h.tolerant = true;
+      cr_assert_eq(kop_arena_new(NULL, (size_t)64 << 20, &h.arena), KOP_OK);
+      cr_assert_eq(kop_batch_builder_new(NULL, &h.builder), KOP_OK);
+      kop_endpoint self = {.node_id = KH_NODE, .host = kh_text("kop.test"), .port = 9092};
+      kop_nodes nodes = {.size = sizeof nodes, .endpoints = &self, .endpoints_count = 1};
+      kh_push(&h, KOP_EVENT_NODES, &nodes, sizeof nodes);
+      scenario(&h);
+      while (h.held_len > 0) kh_answer(&h, 0, KOP_CANCELLED, 0);
+      cr_assert_eq(h.lent, 0u, "lent bytes were not given back, allocation %zu", i);
+      kh_stop(&h);
+    } else {
+      cr_assert_eq(status, KOP_ERR_NOMEM, "allocation %zu: %s", i, kop_strerror(status));
+    }
+    cr_assert_eq(allocator.live, 0u, "%zu blocks leaked, allocation %zu", allocator.live, i);
+    if (allocator.made <= i) return;
+  }
+  cr_assert_fail("the scenario does not end");
+}
+
+static void produce(kh *h, kh_conn *c, kop_slice batch) {
+  kop_produce_response_partition_produce_response p;
+  if (c->closed) return;
+  kh_send_produce(h, c, "t", 0, batch, -1, 30000);
+  (void)kh_receive_produce(h, c, &p);
+}
+
+static void fetch(kh *h, kh_conn *c, int64_t offset) {
+  kop_fetch_response_partition_data f;
+  if (c->closed) return;
+  kh_send_fetch(h, c, "t", 0, offset, 100, 1);
+  kh_advance(h, 200);
+  kop_fetch_response p;
+  (void)f;
+  (void)kh_receive(h, c, KOP_MSG_FETCH_RESPONSE, 12, &p, sizeof p);
+}
+
+static void topics(kh *h) {
+  kh_topic(h, "t", 1, 3);
+  kh_topic(h, "u", 2, 30);
+}
+
+static void plain_produce(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  for (int i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  produce(h, kh_connect(h), kh_batch_of(h, 2, -1, -1, -1));
+}
+
+static void idempotent_produce(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  for (int32_t i = 0; i < 4; i++) produce(h, c, kh_batch_of(h, 2, 9, 0, i * 2));
+  produce(h, c, kh_batch_of(h, 2, 9, 0, 4));
+}
+
+static void fetch_with_data(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  for (int i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  fetch(h, c, 0);
+  fetch(h, kh_connect(h), 1);
+}
+
+static void fetch_that_waits(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  if (!c->closed) kh_send_fetch(h, c, "t", 0, 0, 1000, 1);
+  produce(h, kh_connect(h), kh_batch_of(h, 2, -1, -1, -1));
+  kh_advance(h, 1000);
+}
+
+static void fetch_session(kh *h) {
+  kh_topic(h, "t", 1, 2);
+  kh_conn *c = kh_connect(h);
+  produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  for (int32_t epoch = 0; epoch < 3 && !c->closed; epoch++) {
+    static int32_t id;
+    kop_fetch_request q;
+    kop_fetch_request_topic t;
+    kop_fetch_request_partition p;
+    (void)kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q);
+    (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t);
+    (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &p, sizeof p);
+    p.partition_max_bytes = 1000;
+    p.fetch_offset = epoch;
+    t.topic = kh_text("t");
+    t.partitions.ptr = &p;
+    t.partitions.len = 1;
+    q.topics.ptr = &t;
+    q.topics.len = 1;
+    q.session_id = epoch == 0 ? 0 : id;
+    q.session_epoch = epoch;
+    kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &q, sizeof q);
+    kop_fetch_response r;
+    if (kh_receive(h, c, KOP_MSG_FETCH_RESPONSE, 12, &r, sizeof r)) id = r.session_id;
+  }
+}
+
+static kh_way hold_some(kh *h, const kop_effect *fx, void *data) {
+  (void)h;
+  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
+}
+
+static void unknown_and_reload(kh *h) {
+  static const uint32_t kind = KOP_EFFECT_APPEND;
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  produce(h, c, kh_batch_of(h, 2, 9, 0, 0));
+  h->filter = hold_some;
+  h->filter_data = (void *)&kind;
+  for (int32_t i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, 9, 0, 2 + i * 2));
+  h->filter = NULL;
+  if (h->held_len > 0) kh_answer(h, 0, KOP_UNKNOWN, 0);
+  while (h->held_len > 0) kh_answer(h, 0, KOP_FENCED, 0);
+  kh_advance(h, 10000);
+}
+
+static void slow_reads(kh *h) {
+  static const uint32_t kind = KOP_EFFECT_READ;
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  h->filter = hold_some;
+  h->filter_data = (void *)&kind;
+  fetch(h, c, 0);
+  h->filter = NULL;
+  while (h->held_len > 0) kh_answer(h, 0, KOP_DONE, 0);
+  fetch(h, c, 0);
+  kh_advance(h, 10000);
+}
+
+static void list_offsets(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  produce(h, c, kh_batch_of(h, 5, -1, -1, -1));
+  for (int64_t timestamp = -3; timestamp < 0 && !c->closed; timestamp++) {
+    kop_list_offsets_request q;
+    kop_list_offsets_request_topic t;
+    kop_list_offsets_request_partition p;
+    (void)kop_message_init(KOP_MSG_LIST_OFFSETS_REQUEST, &q, sizeof q);
+    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_TOPIC, &t, sizeof t);
+    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_PARTITION, &p, sizeof p);
+    p.timestamp = timestamp;
+    t.name = kh_text("t");
+    t.partitions.ptr = &p;
+    t.partitions.len = 1;
+    q.topics.ptr = &t;
+    q.topics.len = 1;
+    kh_request(h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, &q, sizeof q);
+    kop_list_offsets_response r;
+    (void)kh_receive(h, c, KOP_MSG_LIST_OFFSETS_RESPONSE, 8, &r, sizeof r);
+  }
+}
+
+static void deletion(kh *h) {
+  static const uint32_t kind = KOP_EFFECT_APPEND;
+  kh_topic(h, "t", 1, 2);
+  kh_conn *c = kh_connect(h);
+  h->filter = hold_some;
+  h->filter_data = (void *)&kind;
+  produce(h, c, kh_batch_of(h, 5, -1, -1, -1));
+  if (!c->closed) kh_send_fetch(h, c, "t", 1, 0, 1000, 1);
+  kop_topic_ref gone = {.size = sizeof gone, .id = {{1}}};
+  kh_push(h, KOP_EVENT_TOPIC_GONE, &gone, sizeof gone);
+}
+
+static void large_frame(kh *h) {
+  kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  static uint8_t zeros[200000];
+  kop_batch_options o;
+  kop_batch_options_init(&o, sizeof o);
+  (void)kop_batch_builder_begin(h->builder, &o);
+  kop_record_in record = {.offset = -1, .timestamp = h->now.wall_ms, .value = {.ptr = zeros, .len = sizeof zeros}};
+  (void)kop_batch_builder_append(h->builder, &record);
+  kop_slice batch;
+  (void)kop_batch_builder_finish(h->builder, &batch.ptr, &batch.len);
+  produce(h, c, batch);
+  fetch(h, c, 0);
+}
+
+static void shutdown(kh *h) {
+  kh_topic(h, "t", 1, 2);
+  kh_conn *c = kh_connect(h);
+  produce(h, c, kh_batch_of(h, 5, 9, 0, 0));
+  if (!c->closed) kh_send_fetch(h, c, "t", 1, 0, 1000, 1);
+  kop_engine_shutdown(h->e, h->now);
+  kh_run(h);
+}
+
+Test(alloc, topics) {
+  sweep(topics);
+}
+
+Test(alloc, plain_produce) {
+  sweep(plain_produce);
+}
+
+Test(alloc, idempotent_produce) {
+  sweep(idempotent_produce);
+}
+
+Test(alloc, fetch_with_data) {
+  sweep(fetch_with_data);
+}
+
+Test(alloc, fetch_that_waits) {
+  sweep(fetch_that_waits);
+}
+
+Test(alloc, fetch_session) {
+  sweep(fetch_session);
+}
+
+Test(alloc, unknown_and_reload) {
+  sweep(unknown_and_reload);
+}
+
+Test(alloc, slow_reads) {
+  sweep(slow_reads);
+}
+
+Test(alloc, list_offsets) {
+  sweep(list_offsets);
+}
+
+Test(alloc, deletion) {
+  sweep(deletion);
+}
+
+Test(alloc, large_frame) {
+  sweep(large_frame);
+}
+
+Test(alloc, shutdown) {
+  sweep(shutdown);
+}
