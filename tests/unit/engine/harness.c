@@ -37,7 +37,8 @@ static int64_t append(kh_log *log, const kop_append *a) {
   return b->base_offset;
 }
 
-static void read_log(const kh_log *log, const kop_read *q, kop_read_batch *out, kop_read_result *result) {
+static void read_log(const kh_log *log, const kop_read *q, kop_read_batch *out,
+                     kop_read_result *result) {
   *result = (kop_read_result){.size = sizeof *result, .batches = out, .next_offset = q->offset};
   uint64_t bytes = 0;
   for (size_t i = 0; i < log->batches_len; i++) {
@@ -65,8 +66,9 @@ static bool list_log(const kh_log *log, const kop_list_offsets *q, kop_listed *r
     }
   }
   if (found == NULL) return false;
-  *result = (kop_listed){
-      .size = sizeof *result, .base_offset = found->base_offset, .max_timestamp = found->max_timestamp};
+  *result = (kop_listed){.size = sizeof *result,
+                         .base_offset = found->base_offset,
+                         .max_timestamp = found->max_timestamp};
   return true;
 }
 
@@ -113,7 +115,8 @@ static void save_state(kh_log *log, const kop_state *s) {
 }
 
 /* Does what the effect asks, in the world. Returns the size of the result; 0 if it has none. */
-static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_batch *batches, int32_t *outcome) {
+static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_batch *batches,
+                          int32_t *outcome) {
   memset(r, 0, sizeof *r);
   switch (fx->kind) {
   case KOP_EFFECT_SEND:
@@ -130,7 +133,8 @@ static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_b
     return sizeof r->acquired;
   }
   case KOP_EFFECT_CONFIRM:
-    r->confirmed = (kop_confirmed){.size = sizeof r->confirmed, .lease_mono_ns = log_of(h, fx->target)->lease};
+    r->confirmed =
+        (kop_confirmed){.size = sizeof r->confirmed, .lease_mono_ns = log_of(h, fx->target)->lease};
     return sizeof r->confirmed;
   case KOP_EFFECT_APPEND: {
     kh_log *log = log_of(h, fx->target);
@@ -161,13 +165,15 @@ static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_b
   case KOP_EFFECT_STATE_GET: {
     kh_log *log = log_of(h, fx->target);
     if (log->state == NULL) *outcome = KOP_NOT_FOUND;
-    r->state = (kop_state_result){
-        .size = sizeof r->state, .as_of = log->state_as_of, .bytes = {.ptr = log->state, .len = log->state_len}};
+    r->state = (kop_state_result){.size = sizeof r->state,
+                                  .as_of = log->state_as_of,
+                                  .bytes = {.ptr = log->state, .len = log->state_len}};
     return sizeof r->state;
   }
   case KOP_EFFECT_ALLOCATE_PRODUCER_IDS: {
     const kop_allocate_producer_ids *q = fx->body;
-    r->ids = (kop_producer_ids){.size = sizeof r->ids, .count = q->count, .first = h->next_producer_id};
+    r->ids =
+        (kop_producer_ids){.size = sizeof r->ids, .count = q->count, .first = h->next_producer_id};
     h->next_producer_id += q->count;
     return sizeof r->ids;
   }
@@ -191,7 +197,8 @@ static void complete(kh *h, const kop_effect *fx, int32_t outcome, int16_t kafka
       h->lent++;
     }
   }
-  cr_assert_eq(kop_engine_complete(h->e, &c, sizeof c, 1, h->now), KOP_OK, "%s", kop_engine_error_text(h->e));
+  cr_assert_eq(kop_engine_complete(h->e, &c, sizeof c, 1, h->now), KOP_OK, "%s",
+               kop_engine_error_text(h->e));
 }
 
 static void tell(kh *h, const kop_effect *fx) {
@@ -217,7 +224,8 @@ static void tell(kh *h, const kop_effect *fx) {
   case KOP_EFFECT_LOG: {
     const kop_log_line *line = fx->body;
     h->logged++;
-    (void)snprintf(h->last_log, sizeof h->last_log, "%.*s", (int)line->text.len, (const char *)line->text.ptr);
+    (void)snprintf(h->last_log, sizeof h->last_log, "%.*s", (int)line->text.len,
+                   (const char *)line->text.ptr);
     break;
   }
   default:
@@ -232,7 +240,8 @@ void kh_run(kh *h) {
     for (size_t i = 0; i < n; i++) {
       const kop_effect *fx = &effects[i];
       h->counts[fx->kind]++;
-      if (h->trace) fprintf(stderr, "effect %u target %llu\n", fx->kind, (unsigned long long)fx->target);
+      if (h->trace)
+        fprintf(stderr, "effect %u target %llu\n", fx->kind, (unsigned long long)fx->target);
       kh_way way = h->filter == NULL ? KH_AUTO : h->filter(h, fx, h->filter_data);
       if (way == KH_HOLD) {
         cr_assert_lt(h->held_len, (size_t)KH_HELD);
@@ -292,9 +301,11 @@ void kh_stop(kh *h) {
   kop_engine_free(h->e);
   kop_arena_free(h->arena);
   kop_batch_builder_free(h->builder);
-  for (size_t i = 0; i < h->conns_len; i++) free(h->conns[i].out);
+  for (size_t i = 0; i < h->conns_len; i++)
+    free(h->conns[i].out);
   for (size_t i = 0; i < h->logs_len; i++) {
-    for (size_t j = 0; j < h->logs[i].batches_len; j++) free(h->logs[i].batches[j].bytes);
+    for (size_t j = 0; j < h->logs[i].batches_len; j++)
+      free(h->logs[i].batches[j].bytes);
     free(h->logs[i].state);
   }
 }
@@ -306,8 +317,8 @@ void kh_push(kh *h, uint32_t kind, const void *body, uint32_t size) {
   kh_run(h);
 }
 
-kh_log *kh_topic_with(kh *h, const char *name, uint8_t number, uint32_t partitions, const kop_config_entry *configs,
-                      uint32_t configs_len) {
+kh_log *kh_topic_with(kh *h, const char *name, uint8_t number, uint32_t partitions,
+                      const kop_config_entry *configs, uint32_t configs_len) {
   kop_topic_partition parts[KH_PARTITIONS];
   kh_log *first = &h->logs[h->logs_len];
   for (uint32_t i = 0; i < partitions; i++) {
@@ -361,7 +372,8 @@ void kh_advance(kh *h, uint64_t ms) {
 
 /* ---- requests and replies ---- */
 
-uint8_t *kh_frame(kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size, size_t *len) {
+uint8_t *kh_frame(kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size,
+                  size_t *len) {
   size_t body = 0;
   cr_assert_eq(kop_message_size(message, version, msg, size, &body), KOP_OK);
   int16_t flexible = 0;
@@ -373,14 +385,25 @@ uint8_t *kh_frame(kh_conn *c, uint32_t message, int16_t version, const void *msg
   uint32_t n = (uint32_t)(header + body);
   int16_t key = (int16_t)(message / 2);
   uint32_t correlation = (uint32_t)c->correlation++;
-  uint8_t head[] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n,
-                    (uint8_t)(key >> 8), (uint8_t)key, (uint8_t)(version >> 8), (uint8_t)version,
-                    (uint8_t)(correlation >> 24), (uint8_t)(correlation >> 16), (uint8_t)(correlation >> 8),
-                    (uint8_t)correlation, 0, sizeof client - 1};
+  uint8_t head[] = {(uint8_t)(n >> 24),
+                    (uint8_t)(n >> 16),
+                    (uint8_t)(n >> 8),
+                    (uint8_t)n,
+                    (uint8_t)(key >> 8),
+                    (uint8_t)key,
+                    (uint8_t)(version >> 8),
+                    (uint8_t)version,
+                    (uint8_t)(correlation >> 24),
+                    (uint8_t)(correlation >> 16),
+                    (uint8_t)(correlation >> 8),
+                    (uint8_t)correlation,
+                    0,
+                    sizeof client - 1};
   memcpy(f, head, sizeof head);
   memcpy(f + sizeof head, client, sizeof client - 1);
   size_t written = 0;
-  cr_assert_eq(kop_message_encode(message, version, msg, size, f + 4 + header, body, &written), KOP_OK);
+  cr_assert_eq(kop_message_encode(message, version, msg, size, f + 4 + header, body, &written),
+               KOP_OK);
   *len = 4 + header + written;
   return f;
 }
@@ -393,7 +416,8 @@ void kh_feed(kh *h, kh_conn *c, const uint8_t *bytes, size_t len) {
   kh_run(h);
 }
 
-void kh_request(kh *h, kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size) {
+void kh_request(kh *h, kh_conn *c, uint32_t message, int16_t version, const void *msg,
+                size_t size) {
   size_t len = 0;
   uint8_t *frame = kh_frame(c, message, version, msg, size, &len);
   kh_feed(h, c, frame, len);
@@ -402,7 +426,8 @@ void kh_request(kh *h, kh_conn *c, uint32_t message, int16_t version, const void
 
 bool kh_receive(kh *h, kh_conn *c, uint32_t message, int16_t version, void *msg, size_t size) {
   if (c->out_len < 4) return false;
-  size_t frame = 4 + (((size_t)c->out[0] << 24) | ((size_t)c->out[1] << 16) | ((size_t)c->out[2] << 8) | c->out[3]);
+  size_t frame = 4 + (((size_t)c->out[0] << 24) | ((size_t)c->out[1] << 16) |
+                      ((size_t)c->out[2] << 8) | c->out[3]);
   if (c->out_len < frame) return false;
   static uint8_t *last; /* what the decoded message borrows from */
   free(last);
@@ -413,9 +438,11 @@ bool kh_receive(kh *h, kh_conn *c, uint32_t message, int16_t version, void *msg,
   kop_arena_reset(h->arena);
   int32_t correlation = 0;
   size_t body = 0;
-  cr_assert_eq(
-      kop_response_header_decode((int16_t)(message / 2), version, last + 4, frame - 4, &correlation, &body), KOP_OK);
-  kop_status status = kop_message_decode(message, version, h->arena, last + 4 + body, frame - 4 - body, msg, size, NULL);
+  cr_assert_eq(kop_response_header_decode((int16_t)(message / 2), version, last + 4, frame - 4,
+                                          &correlation, &body),
+               KOP_OK);
+  kop_status status = kop_message_decode(message, version, h->arena, last + 4 + body,
+                                         frame - 4 - body, msg, size, NULL);
   if (h->tolerant && status != KOP_OK) return false; /* the late reply to an earlier request */
   cr_assert_eq(status, KOP_OK, "a reply that does not decode: %s", kop_strerror(status));
   return true;
@@ -443,13 +470,15 @@ kop_slice kh_batch_of(kh *h, uint32_t count, int64_t producer_id, int16_t epoch,
   return batch;
 }
 
-void kh_send_produce(kh *h, kh_conn *c, const char *topic, int32_t partition, kop_slice records, int16_t acks,
-                     int32_t timeout_ms) {
+void kh_send_produce(kh *h, kh_conn *c, const char *topic, int32_t partition, kop_slice records,
+                     int16_t acks, int32_t timeout_ms) {
   kop_produce_request_partition_produce_data p;
   kop_produce_request_topic_produce_data t;
   kop_produce_request q;
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &p, sizeof p), KOP_OK);
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t), KOP_OK);
+  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &p, sizeof p),
+               KOP_OK);
+  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t),
+               KOP_OK);
   cr_assert_eq(kop_message_init(KOP_MSG_PRODUCE_REQUEST, &q, sizeof q), KOP_OK);
   p.index = partition;
   p.records = records;
@@ -472,16 +501,16 @@ bool kh_receive_produce(kh *h, kh_conn *c, kop_produce_response_partition_produc
   return true;
 }
 
-kop_produce_response_partition_produce_response kh_produce(kh *h, kh_conn *c, const char *topic, int32_t partition,
-                                                           kop_slice records) {
+kop_produce_response_partition_produce_response kh_produce(kh *h, kh_conn *c, const char *topic,
+                                                           int32_t partition, kop_slice records) {
   kop_produce_response_partition_produce_response out;
   kh_send_produce(h, c, topic, partition, records, -1, 30000);
   cr_assert(kh_receive_produce(h, c, &out), "no reply to Produce");
   return out;
 }
 
-void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int64_t offset, int32_t max_wait_ms,
-                   int32_t min_bytes) {
+void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int64_t offset,
+                   int32_t max_wait_ms, int32_t min_bytes) {
   kop_fetch_request_partition p;
   kop_fetch_request_topic t;
   kop_fetch_request q;

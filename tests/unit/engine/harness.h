@@ -47,7 +47,7 @@ typedef struct kh_conn {
   uint64_t id;
   uint8_t *out; /* sent and not yet received */
   size_t out_len;
-  bool closed;  /* CLOSE was emitted, or the test closed it */
+  bool closed; /* CLOSE was emitted, or the test closed it */
   bool paused;
   uint32_t close_reason;
   int32_t correlation;
@@ -71,7 +71,7 @@ struct kh {
   uint32_t logged;
   char last_log[300];
   bool tolerant; /* calls may fail for want of memory, connections may be closed for it */
-  bool trace; /* print every effect, for the eye */
+  bool trace;    /* print every effect, for the eye */
   kop_batch_builder *builder;
 };
 
@@ -84,8 +84,8 @@ void kh_stop(kh *h);
 /* Pushes a topic of n partitions, all led by this node. Its id is {number, 0, ...}; returns the first partition's log. */
 kh_log *kh_topic(kh *h, const char *name, uint8_t number, uint32_t partitions);
 /* The same with configs. */
-kh_log *kh_topic_with(kh *h, const char *name, uint8_t number, uint32_t partitions, const kop_config_entry *configs,
-                      uint32_t configs_len);
+kh_log *kh_topic_with(kh *h, const char *name, uint8_t number, uint32_t partitions,
+                      const kop_config_entry *configs, uint32_t configs_len);
 void kh_topic_gone(kh *h, uint8_t number);
 void kh_push(kh *h, uint32_t kind, const void *body, uint32_t size);
 
@@ -99,7 +99,8 @@ void kh_advance(kh *h, uint64_t ms);
 /* Encodes a request and feeds it. */
 void kh_request(kh *h, kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size);
 /* The frame of a request, to be fed by hand; freed by the caller. */
-uint8_t *kh_frame(kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size, size_t *len);
+uint8_t *kh_frame(kh_conn *c, uint32_t message, int16_t version, const void *msg, size_t size,
+                  size_t *len);
 void kh_feed(kh *h, kh_conn *c, const uint8_t *bytes, size_t len);
 
 /* Takes the next reply off the connection; false if there is no whole one. Decoded memory ends with the next kh_receive. */
@@ -114,16 +115,16 @@ int kh_find_held(const kh *h, uint32_t kind);
 kop_slice kh_batch_of(kh *h, uint32_t count, int64_t producer_id, int16_t epoch, int32_t sequence);
 
 /* Produces to one partition and returns its response; fails the test when there is none. */
-kop_produce_response_partition_produce_response kh_produce(kh *h, kh_conn *c, const char *topic, int32_t partition,
-                                                           kop_slice records);
+kop_produce_response_partition_produce_response kh_produce(kh *h, kh_conn *c, const char *topic,
+                                                           int32_t partition, kop_slice records);
 /* Sends the request only. */
-void kh_send_produce(kh *h, kh_conn *c, const char *topic, int32_t partition, kop_slice records, int16_t acks,
-                     int32_t timeout_ms);
+void kh_send_produce(kh *h, kh_conn *c, const char *topic, int32_t partition, kop_slice records,
+                     int16_t acks, int32_t timeout_ms);
 bool kh_receive_produce(kh *h, kh_conn *c, kop_produce_response_partition_produce_response *out);
 
 /* Sends a Fetch (version 12) without a session. */
-void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int64_t offset, int32_t max_wait_ms,
-                   int32_t min_bytes);
+void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int64_t offset,
+                   int32_t max_wait_ms, int32_t min_bytes);
 bool kh_receive_fetch(kh *h, kh_conn *c, kop_fetch_response_partition_data *out);
 
 kop_slice kh_text(const char *text);

@@ -23,7 +23,8 @@ static void sweep(void (*scenario)(kh *h)) {
       kop_nodes nodes = {.size = sizeof nodes, .endpoints = &self, .endpoints_count = 1};
       kh_push(&h, KOP_EVENT_NODES, &nodes, sizeof nodes);
       scenario(&h);
-      while (h.held_len > 0) kh_answer(&h, 0, KOP_CANCELLED, 0);
+      while (h.held_len > 0)
+        kh_answer(&h, 0, KOP_CANCELLED, 0);
       cr_assert_eq(h.lent, 0u, "lent bytes were not given back, allocation %zu", i);
       kh_stop(&h);
     } else {
@@ -60,21 +61,24 @@ static void topics(kh *h) {
 static void plain_produce(kh *h) {
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
-  for (int i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  for (int i = 0; i < 3; i++)
+    produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
   produce(h, kh_connect(h), kh_batch_of(h, 2, -1, -1, -1));
 }
 
 static void idempotent_produce(kh *h) {
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
-  for (int32_t i = 0; i < 4; i++) produce(h, c, kh_batch_of(h, 2, 9, 0, i * 2));
+  for (int32_t i = 0; i < 4; i++)
+    produce(h, c, kh_batch_of(h, 2, 9, 0, i * 2));
   produce(h, c, kh_batch_of(h, 2, 9, 0, 4));
 }
 
 static void fetch_with_data(kh *h) {
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
-  for (int i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
+  for (int i = 0; i < 3; i++)
+    produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
   fetch(h, c, 0);
   fetch(h, kh_connect(h), 1);
 }
@@ -126,10 +130,12 @@ static void unknown_and_reload(kh *h) {
   produce(h, c, kh_batch_of(h, 2, 9, 0, 0));
   h->filter = hold_some;
   h->filter_data = (void *)&kind;
-  for (int32_t i = 0; i < 3; i++) produce(h, c, kh_batch_of(h, 2, 9, 0, 2 + i * 2));
+  for (int32_t i = 0; i < 3; i++)
+    produce(h, c, kh_batch_of(h, 2, 9, 0, 2 + i * 2));
   h->filter = NULL;
   if (h->held_len > 0) kh_answer(h, 0, KOP_UNKNOWN, 0);
-  while (h->held_len > 0) kh_answer(h, 0, KOP_FENCED, 0);
+  while (h->held_len > 0)
+    kh_answer(h, 0, KOP_FENCED, 0);
   kh_advance(h, 10000);
 }
 
@@ -142,7 +148,8 @@ static void slow_reads(kh *h) {
   h->filter_data = (void *)&kind;
   fetch(h, c, 0);
   h->filter = NULL;
-  while (h->held_len > 0) kh_answer(h, 0, KOP_DONE, 0);
+  while (h->held_len > 0)
+    kh_answer(h, 0, KOP_DONE, 0);
   fetch(h, c, 0);
   kh_advance(h, 10000);
 }
@@ -189,7 +196,8 @@ static void large_frame(kh *h) {
   kop_batch_options o;
   kop_batch_options_init(&o, sizeof o);
   (void)kop_batch_builder_begin(h->builder, &o);
-  kop_record_in record = {.offset = -1, .timestamp = h->now.wall_ms, .value = {.ptr = zeros, .len = sizeof zeros}};
+  kop_record_in record = {
+      .offset = -1, .timestamp = h->now.wall_ms, .value = {.ptr = zeros, .len = sizeof zeros}};
   (void)kop_batch_builder_append(h->builder, &record);
   kop_slice batch;
   (void)kop_batch_builder_finish(h->builder, &batch.ptr, &batch.len);

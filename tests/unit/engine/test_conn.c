@@ -44,7 +44,8 @@ static uint8_t *answer_of(size_t chunk, size_t *len) {
   kh_conn *c = kh_connect(&h);
   size_t n = 0;
   uint8_t *bytes = stream(&h, c, &n);
-  for (size_t at = 0; at < n; at += chunk) kh_feed(&h, c, bytes + at, n - at < chunk ? n - at : chunk);
+  for (size_t at = 0; at < n; at += chunk)
+    kh_feed(&h, c, bytes + at, n - at < chunk ? n - at : chunk);
   uint8_t *out = malloc(c->out_len);
   memcpy(out, c->out, c->out_len);
   *len = c->out_len;
@@ -76,7 +77,8 @@ Test(conn, a_frame_larger_than_a_block_is_received_in_place) {
   kop_batch_options_init(&o, sizeof o);
   cr_assert_eq(kop_batch_builder_begin(h.builder, &o), KOP_OK);
   uint8_t *value = calloc(1, 900000);
-  kop_record_in record = {.offset = -1, .timestamp = h.now.wall_ms, .value = {.ptr = value, .len = 900000}};
+  kop_record_in record = {
+      .offset = -1, .timestamp = h.now.wall_ms, .value = {.ptr = value, .len = 900000}};
   cr_assert_eq(kop_batch_builder_append(h.builder, &record), KOP_OK);
   kop_slice batch;
   cr_assert_eq(kop_batch_builder_finish(h.builder, &batch.ptr, &batch.len), KOP_OK);
@@ -120,7 +122,8 @@ static void expect_close(const uint8_t *bytes, size_t len) {
   cr_assert(c->closed);
   cr_assert_eq(c->close_reason, (uint32_t)KOP_CLOSE_PROTOCOL);
   cr_assert_eq(h.logged, 1u, "one line, not %u", h.logged);
-  cr_assert_eq(kh_produce(&h, other, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0, "others go on");
+  cr_assert_eq(kh_produce(&h, other, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0,
+               "others go on");
   kh_stop(&h);
 }
 
@@ -154,7 +157,8 @@ Test(conn, every_truncation_of_a_request_closes) {
     bytes[2] = (uint8_t)(len >> 8);
     bytes[3] = (uint8_t)len;
     kh_feed(&h, c, bytes, 4 + len);
-    bool partial_records = !c->closed && c->out_len > 0; /* the batch's own tail is cut: an error of the partition */
+    bool partial_records =
+        !c->closed && c->out_len > 0; /* the batch's own tail is cut: an error of the partition */
     cr_assert(c->closed || partial_records, "cut by %zu", cut);
     cr_assert_eq(h.counts[KOP_EFFECT_APPEND], 0u);
     kh_stop(&h);
@@ -174,7 +178,8 @@ Test(conn, replies_to_earlier_requests_leave_before_the_close) {
   kh_feed(&h, c, bytes, n + 4);
   cr_assert(c->closed);
   produced p;
-  for (int i = 0; i < 3; i++) cr_assert(kh_receive_produce(&h, c, &p));
+  for (int i = 0; i < 3; i++)
+    cr_assert(kh_receive_produce(&h, c, &p));
   free(bytes);
   kh_stop(&h);
 }
@@ -211,10 +216,12 @@ Test(conn, pauses_at_its_bound_of_requests_and_loses_nothing) {
   uint8_t *buffer = NULL;
   cr_assert_eq(kop_engine_recv_buffer(h.e, c->id, &buffer, &capacity), KOP_OK);
   cr_assert_eq(capacity, 0u);
-  while (h.held_len > 0) kh_answer(&h, 0, KOP_DONE, 0);
+  while (h.held_len > 0)
+    kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert(!c->paused);
   kh_feed(&h, c, twice + taken, 2 * n - taken);
-  while (h.held_len > 0) kh_answer(&h, 0, KOP_DONE, 0);
+  while (h.held_len > 0)
+    kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(log->end, 12);
   free(bytes);
   free(twice);
@@ -243,7 +250,8 @@ Test(conn, memory_is_given_in_order_of_arrival) {
   cr_assert_eq(((const kop_append *)h.held[1].body)->count, 3u, "the third came before the fourth");
   cr_assert(!c[2]->paused);
   cr_assert(c[3]->paused);
-  while (h.held_len > 0) kh_answer(&h, 0, KOP_DONE, 0);
+  while (h.held_len > 0)
+    kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(log->end, 10);
   kop_engine_stats stats;
   cr_assert_eq(kop_engine_stats_get(h.e, &stats, sizeof stats), KOP_OK);
@@ -265,7 +273,8 @@ Test(conn, one_that_waits_for_memory_may_go) {
   kh_disconnect(&h, c[2]);
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(((const kop_append *)h.held[1].body)->count, 4u);
-  while (h.held_len > 0) kh_answer(&h, 0, KOP_DONE, 0);
+  while (h.held_len > 0)
+    kh_answer(&h, 0, KOP_DONE, 0);
   kh_stop(&h);
 }
 
@@ -341,13 +350,15 @@ Test(contract, unknown_tokens_connections_and_bodies_are_refused) {
   cr_assert_eq(kop_engine_complete(h.e, &none, sizeof none, 1, h.now), KOP_ERR_NOT_FOUND);
   cr_assert_eq(kop_engine_complete(h.e, &none, 8, 1, h.now), KOP_ERR_INVALID);
   cr_assert_eq(kop_engine_conn_closed(h.e, 999, h.now), KOP_ERR_NOT_FOUND);
-  cr_assert_eq(kop_engine_recv_commit(h.e, c->id, 1, h.now), KOP_ERR_INVALID, "nothing was offered");
+  cr_assert_eq(kop_engine_recv_commit(h.e, c->id, 1, h.now), KOP_ERR_INVALID,
+               "nothing was offered");
   h.filter = hold_appends;
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kop_completion bad = {.token = h.held[0].token, .outcome = KOP_DONE};
   cr_assert_eq(kop_engine_complete(h.e, &bad, sizeof bad, 1, h.now), KOP_ERR_INVALID, "no body");
   cr_assert_str_neq(kop_engine_error_text(h.e), "");
-  cr_assert_eq(kop_engine_complete(h.e, &bad, sizeof bad, 1, h.now), KOP_ERR_NOT_FOUND, "it counted as an answer");
+  cr_assert_eq(kop_engine_complete(h.e, &bad, sizeof bad, 1, h.now), KOP_ERR_NOT_FOUND,
+               "it counted as an answer");
   h.filter = NULL;
   kh_run(&h);
   produced p;
@@ -365,7 +376,8 @@ static void wrong_tail(kop_engine_config *config) {
 }
 
 static void unknown_setting(kop_engine_config *config) {
-  static const kop_config_entry entry = {{(const uint8_t *)"no.such", 7}, {(const uint8_t *)"1", 1}};
+  static const kop_config_entry entry = {{(const uint8_t *)"no.such", 7},
+                                         {(const uint8_t *)"1", 1}};
   config->broker_configs = &entry;
   config->broker_configs_count = 1;
 }

@@ -11,9 +11,11 @@ static kh_way hold_reads(kh *h, const kop_effect *fx, void *data) {
   return fx->kind == KOP_EFFECT_READ ? KH_HOLD : KH_AUTO;
 }
 
-static void fill(kh *h, kh_conn *c, const char *topic, int32_t partition, uint32_t batches, uint32_t each) {
+static void fill(kh *h, kh_conn *c, const char *topic, int32_t partition, uint32_t batches,
+                 uint32_t each) {
   for (uint32_t i = 0; i < batches; i++) {
-    cr_assert_eq(kh_produce(h, c, topic, partition, kh_batch_of(h, each, -1, -1, -1)).error_code, 0);
+    cr_assert_eq(kh_produce(h, c, topic, partition, kh_batch_of(h, each, -1, -1, -1)).error_code,
+                 0);
   }
 }
 
@@ -86,7 +88,11 @@ Test(fetch, out_of_range_both_ways) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   fill(&h, c, "t", 0, 2, 3);
-  kop_log_state moved = {.size = sizeof moved, .epoch = log->epoch, .partition = log->id, .log_start = 3, .high_watermark = 6};
+  kop_log_state moved = {.size = sizeof moved,
+                         .epoch = log->epoch,
+                         .partition = log->id,
+                         .log_start = 3,
+                         .high_watermark = 6};
   log->log_start = 3;
   kh_push(&h, KOP_EVENT_LOG, &moved, sizeof moved);
   static const int64_t bad[] = {-1, 0, 2, 7, INT64_MAX};
@@ -326,7 +332,8 @@ Test(fetch, a_hole_that_reaches_the_high_watermark_is_covered) {
   kh_conn *c = kh_connect(&h);
   fill(&h, c, "t", 0, 1, 2);
   log->end = 10; /* offsets 2 to 9 carry nothing for Kafka */
-  kop_log_state moved = {.size = sizeof moved, .epoch = log->epoch, .partition = log->id, .high_watermark = 10};
+  kop_log_state moved = {
+      .size = sizeof moved, .epoch = log->epoch, .partition = log->id, .high_watermark = 10};
   kh_push(&h, KOP_EVENT_LOG, &moved, sizeof moved);
   kh_send_fetch(&h, c, "t", 0, 2, 500, 1);
   fetched f;
@@ -404,7 +411,8 @@ Test(fetch_session, tells_only_what_changed) {
   cr_assert_eq(p.responses.ptr[0].partitions.len, 1);
   cr_assert_eq(p.responses.ptr[0].partitions.ptr[0].partition_index, 7);
   cr_assert_eq(p.session_id, id);
-  send_session(&h, c, (session_request){.id = id, .epoch = 3, .partitions = 20, .only = 7, .offset = 3}, 0);
+  send_session(
+      &h, c, (session_request){.id = id, .epoch = 3, .partitions = 20, .only = 7, .offset = 3}, 0);
   cr_assert(receive_session(&h, c, &p));
   cr_assert_eq(p.responses.len, 0);
   kh_stop(&h);
@@ -501,7 +509,8 @@ Test(fetch_session, survives_the_deletion_of_its_topic) {
   send_session(&h, c, (session_request){.id = id, .epoch = 1}, 60000);
   cr_assert(receive_session(&h, c, &p));
   cr_assert_eq(p.responses.ptr[0].partitions.len, 2);
-  cr_assert_eq(p.responses.ptr[0].partitions.ptr[0].error_code, KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+  cr_assert_eq(p.responses.ptr[0].partitions.ptr[0].error_code,
+               KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
   kh_topic(&h, "t", 2, 2); /* it comes back as another topic */
   send_session(&h, c, (session_request){.id = id, .epoch = 2}, 0);
   cr_assert(receive_session(&h, c, &p));

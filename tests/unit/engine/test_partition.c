@@ -18,11 +18,16 @@ static void save_often(kop_engine_config *config) {
 Test(partition, is_acquired_when_it_is_assigned_and_only_then) {
   kh h;
   kh_start(&h, NULL);
-  kop_topic_partition parts[2] = {{.id = 5, .leader = KH_NODE, .leader_epoch = -1}, {.id = 6, .leader = 2, .leader_epoch = 3}};
+  kop_topic_partition parts[2] = {{.id = 5, .leader = KH_NODE, .leader_epoch = -1},
+                                  {.id = 6, .leader = 2, .leader_epoch = 3}};
   h.logs[0] = (kh_log){.id = 5, .lease = UINT64_MAX};
   h.logs[1] = (kh_log){.id = 6, .lease = UINT64_MAX};
   h.logs_len = 2;
-  kop_topic topic = {.size = sizeof topic, .name = kh_text("t"), .id = {{1}}, .partitions = parts, .partitions_count = 2};
+  kop_topic topic = {.size = sizeof topic,
+                     .name = kh_text("t"),
+                     .id = {{1}},
+                     .partitions = parts,
+                     .partitions_count = 2};
   kh_push(&h, KOP_EVENT_TOPIC, &topic, sizeof topic);
   cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 1u);
   kh_conn *c = kh_connect(&h);
@@ -31,7 +36,8 @@ Test(partition, is_acquired_when_it_is_assigned_and_only_then) {
   cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
   cr_assert_eq(p.current_leader.leader_id, 2);
   cr_assert_eq(p.current_leader.leader_epoch, 3);
-  kop_leader leader = {.size = sizeof leader, .leader = KH_NODE, .partition = 6, .leader_epoch = -1};
+  kop_leader leader = {
+      .size = sizeof leader, .leader = KH_NODE, .partition = 6, .leader_epoch = -1};
   kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
   cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 2u);
   kh_stop(&h);
@@ -84,9 +90,11 @@ Test(partition, acquire_that_fails_is_tried_again_with_growing_pauses) {
 
 /* Appends under one engine, then loads the same log in the same world under a second epoch. */
 static void reacquire(kh *h) {
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = h->logs[0].id, .leader_epoch = -1};
+  kop_leader away = {
+      .size = sizeof away, .leader = 2, .partition = h->logs[0].id, .leader_epoch = -1};
   kh_push(h, KOP_EVENT_LEADER, &away, sizeof away);
-  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = h->logs[0].id, .leader_epoch = -1};
+  kop_leader back = {
+      .size = sizeof back, .leader = KH_NODE, .partition = h->logs[0].id, .leader_epoch = -1};
   kh_push(h, KOP_EVENT_LEADER, &back, sizeof back);
 }
 
@@ -95,7 +103,8 @@ Test(partition, producers_are_rebuilt_from_the_log) {
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  for (int32_t i = 0; i < 7; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  for (int32_t i = 0; i < 7; i++)
+    (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
   free(log->state);
   log->state = NULL;
   reacquire(&h);
@@ -117,7 +126,8 @@ Test(partition, saved_state_spares_reading_the_log) {
   kh_start(&h, save_often);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  for (int32_t i = 0; i < 7; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  for (int32_t i = 0; i < 7; i++)
+    (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
   cr_assert_not_null(log->state);
   cr_assert_eq(log->state_as_of, 14);
   uint32_t reads = h.counts[KOP_EFFECT_READ];
@@ -132,11 +142,13 @@ Test(partition, damaged_state_costs_a_replay_and_is_replaced) {
   kh_start(&h, save_often);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  for (int32_t i = 0; i < 3; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  for (int32_t i = 0; i < 3; i++)
+    (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
   kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
   kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
   log->state[log->state_len / 2] ^= 0x40;
-  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  kop_leader back = {
+      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
   uint32_t puts = h.counts[KOP_EFFECT_STATE_PUT];
   kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
   cr_assert_gt(h.counts[KOP_EFFECT_READ], 0u);
@@ -150,14 +162,17 @@ Test(partition, state_that_describes_more_than_the_log_is_not_used) {
   kh_start(&h, save_often);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  for (int32_t i = 0; i < 3; i++) (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
+  for (int32_t i = 0; i < 3; i++)
+    (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
   kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
   kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
   free(log->batches[--log->batches_len].bytes); /* a power cut took the tail */
   log->end = 4;
-  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  kop_leader back = {
+      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
   kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
-  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 4)).base_offset, 4, "the lost batch counts as lost");
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 4)).base_offset, 4,
+               "the lost batch counts as lost");
   kh_stop(&h);
 }
 
@@ -174,7 +189,8 @@ Test(partition, replay_that_fails_is_tried_again) {
   uint32_t kind = KOP_EFFECT_READ;
   h.filter = hold_kind;
   h.filter_data = &kind;
-  kop_leader back = {.size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
+  kop_leader back = {
+      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
   kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
   h.filter = NULL;
@@ -211,7 +227,11 @@ Test(partition, answers_from_memory_only_within_its_lease) {
   h.logs[0] = (kh_log){.id = 5, .lease = h.now.mono_ns + 1000000000u};
   h.logs_len = 1;
   kop_topic_partition part = {.id = 5, .leader = KH_NODE, .leader_epoch = -1};
-  kop_topic topic = {.size = sizeof topic, .name = kh_text("t"), .id = {{1}}, .partitions = &part, .partitions_count = 1};
+  kop_topic topic = {.size = sizeof topic,
+                     .name = kh_text("t"),
+                     .id = {{1}},
+                     .partitions = &part,
+                     .partitions_count = 1};
   kh_push(&h, KOP_EVENT_TOPIC, &topic, sizeof topic);
   kh_conn *c = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, -1, -1, -1));

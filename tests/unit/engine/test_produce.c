@@ -120,7 +120,8 @@ Test(produce, a_duplicate_gets_the_first_offset) {
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 7)).error_code,
                KOP_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 1, 0)).error_code, 0);
-  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 5)).error_code, KOP_KAFKA_INVALID_PRODUCER_EPOCH);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 5)).error_code,
+               KOP_KAFKA_INVALID_PRODUCER_EPOCH);
   kh_stop(&h);
 }
 
@@ -158,7 +159,8 @@ Test(produce, appends_of_a_connection_are_emitted_in_its_order_and_answered_in_o
     kh_send_produce(&h, c, "t", i % 2, kh_batch_of(&h, (uint32_t)i + 1, -1, -1, -1), -1, 30000);
   }
   cr_assert_eq(h.held_len, 4u, "several requests of one connection run at once");
-  for (uint32_t i = 0; i < 4; i++) cr_assert_eq(((const kop_append *)h.held[i].body)->count, i + 1);
+  for (uint32_t i = 0; i < 4; i++)
+    cr_assert_eq(((const kop_append *)h.held[i].body)->count, i + 1);
   kh_answer(&h, 3, KOP_DONE, 0); /* the last one first */
   cr_assert_eq(c->out_len, 0u, "a reply overtook an earlier one");
   kh_answer(&h, 0, KOP_DONE, 0);
@@ -168,7 +170,8 @@ Test(produce, appends_of_a_connection_are_emitted_in_its_order_and_answered_in_o
   cr_assert(!kh_receive_produce(&h, c, &p));
   kh_answer(&h, 0, KOP_DONE, 0);
   kh_answer(&h, 0, KOP_DONE, 0);
-  for (int i = 0; i < 3; i++) cr_assert(kh_receive_produce(&h, c, &p));
+  for (int i = 0; i < 3; i++)
+    cr_assert(kh_receive_produce(&h, c, &p));
   kh_stop(&h);
 }
 
@@ -217,7 +220,8 @@ Test(produce, unknown_outcome_that_was_not_written_is_appended_afresh) {
   cr_assert(kh_receive_produce(&h, c, &p));
   cr_assert_eq(p.error_code, 0);
   cr_assert_eq(p.base_offset, 0);
-  cr_assert(!kh_receive_produce(&h, c, &p), "the old APPEND of the second may still read its bytes");
+  cr_assert(!kh_receive_produce(&h, c, &p),
+            "the old APPEND of the second may still read its bytes");
   kh_answer(&h, 0, KOP_FENCED, 0); /* late, of the ended epoch */
   cr_assert(kh_receive_produce(&h, c, &p));
   cr_assert_eq(p.error_code, 0);
@@ -281,7 +285,8 @@ Test(produce, a_rejection_goes_to_the_client_at_once_and_the_partition_comes_bac
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
   let(&r);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
-  cr_assert(!kh_receive_produce(&h, c, &p), "the partition has to be acquired first, after a while");
+  cr_assert(!kh_receive_produce(&h, c, &p),
+            "the partition has to be acquired first, after a while");
   kh_advance(&h, 10000);
   cr_assert(kh_receive_produce(&h, c, &p));
   cr_assert_eq(p.error_code, 0);
