@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/auto_create.h"
 #include "engine/cluster.h"
 #include "engine/conn.h"
 #include "engine/fetch_session.h"
@@ -156,6 +157,7 @@ void kop_engine_free(kop_engine *e) {
   free_log_lines(e, &e->log_lines);
   free_log_lines(e, &e->shown_lines);
   kopi_conns_free(e);
+  kopi_auto_create_free(e);
   kopi_topics_free(e);
   kopi_reads_free(e);
   kopi_cluster_free(e);

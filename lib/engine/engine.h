@@ -30,6 +30,7 @@ typedef struct kopi_conn kopi_conn;
 typedef struct kopi_request kopi_request;
 typedef struct kopi_topic kopi_topic;
 typedef struct kopi_partition kopi_partition;
+typedef struct kopi_creation kopi_creation;
 typedef struct kopi_read kopi_read;
 typedef struct kopi_fetch_session kopi_fetch_session;
 
@@ -103,6 +104,8 @@ struct kop_engine {
   uint32_t topics_len;
   uint32_t topics_cap;
   kopi_map_u64 partitions;
+  kopi_creation *creations; /* topics that auto_create.c is creating */
+  uint32_t creations_len;
   kopi_link dropped; /* partitions whose topic is gone and whose tokens are open */
 
   /* reads and fetches */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "engine/partition.h"
+#include "engine/topic_name.h"
 
 static const kop_uuid ZERO_ID = {{0}};
 
@@ -33,6 +34,16 @@ kopi_topic *kopi_topic_by_name(const kop_engine *e, kop_slice name) {
 
 kopi_topic *kopi_topic_by_id(const kop_engine *e, const kop_uuid *id) {
   return kopi_map_bytes_find(&e->topics_by_id, id_key(id));
+}
+
+kopi_topic *kopi_topic_collision(const kop_engine *e, kop_slice name) {
+  bool may = false;
+  for (size_t i = 0; i < name.len && !may; i++)
+    may = name.ptr[i] == '.' || name.ptr[i] == '_';
+  for (uint32_t i = 0; i < e->topics_len && may; i++) {
+    if (kopi_topic_name_collides(e->topics[i]->name, name)) return e->topics[i];
+  }
+  return NULL;
 }
 
 kopi_partition *kopi_topic_partition_at(const kopi_topic *t, int32_t index) {

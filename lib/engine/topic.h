@@ -27,6 +27,9 @@ bool kopi_uuid_is_zero(const kop_uuid *id);
 int kopi_slice_compare(kop_slice a, kop_slice b);
 bool kopi_slice_equal(kop_slice a, kop_slice b);
 
+/* A topic whose name differs from this one in nothing but dots and underscores; NULL if there is none. */
+kopi_topic *kopi_topic_collision(const kop_engine *e, kop_slice name);
+
 /* NULL if there is no such partition. */
 kopi_partition *kopi_topic_partition_at(const kopi_topic *t, int32_t index);
 
