@@ -1,6 +1,7 @@
 /* Looking settings up and checking their values, by the tables of config_topic.c and config_broker.c. */
 #include <kop/config.h>
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "engine/config_table.h"
@@ -104,15 +105,33 @@ static int is_fraction(kop_slice text, int64_t min, int64_t max) {
   return digits > 0 && value >= (double)min && value <= (double)max;
 }
 
+/* "partition:node" in digits. */
+static bool is_replica(kop_slice text) {
+  size_t colon = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    bool digit = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+    if (text.ptr[i] == ':' && colon == 0) {
+      colon = i;
+    } else if (!digit) {
+      return false;
+    }
+  }
+  return colon > 0 && colon + 1 < text.len;
+}
+
 static const char *bad_list(const kopi_config_row *row, kop_slice value) {
   kop_slice trimmed = kopi_config_trim(value);
   if (trimmed.len == 0) return NULL; /* an empty list */
+  bool replicas = strstr(row->name, ".throttled.replicas") != NULL;
+  if (replicas && same_text(trimmed, text_of("*"))) return NULL;
   kop_slice rest = value, element;
   while (kopi_config_list_next(&rest, &element)) {
     if (element.len == 0) return "the list has an empty element";
-    if (row->choices != NULL && !is_choice(row->choices, element))
+    if (replicas && !is_replica(element)) return "not a list of partition:node pairs";
+    if (row->choices == NULL) continue;
+    if (!is_choice(row->choices, element))
       return "the list has an element that is not one of the allowed values";
-    kop_slice later = rest, other;
+    kop_slice later = rest, other; /* as short as the choices are few */
     while (kopi_config_list_next(&later, &other)) {
       if (same_text(element, other)) return "the list names an element twice";
     }

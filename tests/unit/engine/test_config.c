@@ -87,6 +87,12 @@ Test(config, values_are_checked_as_kafka_does) {
   cr_assert_eq(topic("cleanup.policy", "delete,delete"), KOP_ERR_INVALID);
   cr_assert_eq(topic("cleanup.policy", "delete,"), KOP_ERR_INVALID);
   cr_assert_eq(topic("cleanup.policy", "keep"), KOP_ERR_INVALID);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", "0:1, 12:3"), KOP_OK);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", "*"), KOP_OK);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", "0:1,*"), KOP_ERR_INVALID);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", ":1"), KOP_ERR_INVALID);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", "1:"), KOP_ERR_INVALID);
+  cr_assert_eq(topic("leader.replication.throttled.replicas", "1:2:3"), KOP_ERR_INVALID);
   cr_assert_eq(topic("remote.storage.enable", "False"), KOP_OK);
   cr_assert_eq(topic("remote.storage.enable", "true"), KOP_ERR_UNSUPPORTED);
   cr_assert_eq(check(KOP_CONFIG_BROKER, "process.roles", "broker,controller"), KOP_OK);
