@@ -92,7 +92,7 @@ KOP_API kop_status kop_host_new(const kop_host_ops *ops, const kop_engine_config
 /**
  * Frees the host and its engine. Open tokens need not be completed.
  *
- * @param host  May be NULL; must not be pumping.
+ * @param host  May be NULL; must not be pumping. Never fails. Since 0.1.
  */
 KOP_API void kop_host_free(kop_host *host);
 

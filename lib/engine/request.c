@@ -13,7 +13,7 @@ enum {
   KEPT_REQUESTS = 256,         /* in the pool */
   KEPT_OUT_BYTES = 32 * 1024,  /* reply memory a pooled request may keep */
   MAX_REPLY_BYTES = 512 << 20, /* of one reply, lent bytes not counted */
-  ARENA_BYTES = 128 << 20 /* of one request: decoded arrays, and the reply as it is built */
+  ARENA_BYTES = 128 << 20      /* of one request: decoded arrays, and the reply as it is built */
 };
 
 kop_slice kopi_text(const char *text) {

@@ -77,6 +77,8 @@ KOP_STORE_DURABLE = 1
 KOP_STORE_COMPACTS_KEYS = 2
 KOP_STORE_FOREIGN_WRITERS = 4
 KOP_STORE_LENDS = 8
+KOP_HOST_LATER = 0
+KOP_HOST_ANSWERED = 1
 KOP_FRAME_MORE = 0
 KOP_FRAME_BEGIN = 1
 KOP_FRAME_BYTES = 2
@@ -438,6 +440,14 @@ class kop_conn_info(c.Structure):
 
 
 class kop_engine_stats(c.Structure):
+    __slots__ = ()
+
+
+class kop_host_answer(c.Structure):
+    __slots__ = ()
+
+
+class kop_host_ops(c.Structure):
     __slots__ = ()
 
 
@@ -849,6 +859,45 @@ kop_engine_stats._fields_ = [
     ('partitions', c.c_uint64),
     ('partitions_active', c.c_uint64),
 ]
+kop_host_answer._fields_ = [
+    ('size', c.c_size_t),
+    ('outcome', c.c_int32),
+    ('kafka_error', c.c_int16),
+    ('flags', c.c_uint16),
+    ('acquired', kop_acquired),
+    ('confirmed', kop_confirmed),
+    ('appended', kop_appended),
+    ('read', kop_read_result),
+    ('listed', kop_listed),
+    ('deleted', kop_records_deleted),
+    ('state', kop_state_result),
+    ('ids', kop_producer_ids),
+]
+kop_host_ops._fields_ = [
+    ('size', c.c_size_t),
+    ('user_data', c.c_void_p),
+    ('send', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('close', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+    ('recv_pause', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+    ('recv_resume', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+    ('acquire', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('confirm', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('resign', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('append', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('read', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('release', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+    ('list_offsets', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('delete_records', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('state_put', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('state_get', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('allocate_producer_ids', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('lookup_topic', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('create_topic', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('delete_topic', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('create_partitions', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('alter_configs', c.CFUNCTYPE(c.c_int32, c.c_void_p, c.POINTER(kop_effect), c.POINTER(kop_host_answer))),
+    ('log', c.CFUNCTYPE(None, c.c_void_p, c.POINTER(kop_effect))),
+]
 kop_int8_array._fields_ = [
     ('ptr', c.POINTER(c.c_int8)),
     ('len', c.c_int32),
@@ -1070,7 +1119,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1096,6 +1145,10 @@ FUNCTIONS = {
     'kop_engine_is_idle': (c.c_int32, [c.c_void_p]),
     'kop_engine_stats_get': (c.c_int32, [c.c_void_p, c.POINTER(kop_engine_stats), c.c_size_t]),
     'kop_engine_error_text': (c.c_char_p, [c.c_void_p]),
+    'kop_host_new': (c.c_int32, [c.POINTER(kop_host_ops), c.POINTER(kop_engine_config), kop_now, c.POINTER(c.c_void_p)]),
+    'kop_host_free': (None, [c.c_void_p]),
+    'kop_host_engine': (c.c_void_p, [c.c_void_p]),
+    'kop_host_pump': (c.c_int32, [c.c_void_p, kop_now]),
     'kop_arena_new': (c.c_int32, [c.POINTER(kop_alloc), c.c_size_t, c.POINTER(c.c_void_p)]),
     'kop_arena_reset': (None, [c.c_void_p]),
     'kop_arena_free': (None, [c.c_void_p]),
