@@ -238,6 +238,7 @@ static bool prepare_all(kop_engine *e, create_topics *all, kop_now now) {
     all->items[i] = (creation){.all = all, .from = &all->q.topics.ptr[i]};
     all->items[i].to = &all->p.topics.ptr[i];
     all->items[i].to->name = all->items[i].from->name;
+    all->items[i].to->error_message = (kop_slice){.ptr = NULL};
   }
   all->p.topics.len = (int32_t)n;
   return true;

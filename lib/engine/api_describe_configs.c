@@ -69,7 +69,7 @@ static bool add(kop_engine *e, const describe *d, resource_result *out, const ko
     to->config_source = source;
   }
   if (d->r->version >= 3) to->config_type = (int8_t)row->type;
-  if (d->q.include_documentation) to->documentation = kopi_text(row->doc);
+  to->documentation = d->q.include_documentation ? kopi_text(row->doc) : (kop_slice){.ptr = NULL};
   return !d->q.include_synonyms || add_synonyms(e, d, to, layers, n, now);
 }
 

@@ -46,6 +46,7 @@ static bool answer_topic(kop_engine *e, kopi_request *r, const kop_elect_leaders
   for (int32_t i = 0; i < from->partitions.len; i++) {
     partition_result *part = &to->partition_result.ptr[to->partition_result.len++];
     part->partition_id = from->partitions.ptr[i];
+    part->error_message = (kop_slice){.ptr = NULL};
     elect(e, r, q, from->topic, part);
   }
   return true;
