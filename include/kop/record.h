@@ -239,6 +239,19 @@ enum {
   KOP_REBUILD_OFFSETS = 4, /**< The offset deltas in a compressed batch are not 0, 1, 2, ... */
 };
 
+/**
+ * Where a payload was refused, in the order of the checks. Kafka's answer names the log's start for HEAD and
+ * RECORDS, and in ENTRY for a base offset that is not 0 (INVALID_RECORD); for the others it says -1.
+ */
+enum {
+  KOP_STEP_SHAPE =
+      1, /**< The request's version against what it carries; nothing of the topic counts yet. */
+  KOP_STEP_ENTRY = 2, /**< Framing, base offset, size, checksum and codec of an entry. */
+  KOP_STEP_HEAD = 3,  /**< The head of a batch against itself, and how many entries there may be. */
+  KOP_STEP_RECORDS = 4, /**< Records, and the stream that holds them. */
+  KOP_STEP_SEGMENT = 5  /**< The whole against a segment. */
+};
+
 /** What kop_batch_validate() found. */
 typedef struct kop_batch_info {
   int64_t max_timestamp; /**< Largest timestamp of the records, ms; -1 none. */
@@ -250,18 +263,20 @@ typedef struct kop_batch_info {
       *message; /**< Why it was refused, in English; NULL when accepted. Owned by the context. */
   const kop_record_error *record_errors; /**< Bad records in rising order; owned by the context. */
   int32_t record_errors_len;             /**< How many are listed. */
-  int32_t count;                         /**< Records, those inside compressed messages counted. */
-  int32_t first_sequence;                /**< Sequence of the first record; -1 none. */
-  int32_t last_sequence; /**< Of the last one (wraps from 2^31 - 1 to 0); -1 none. */
-  int32_t codec;         /**< Codec of the source. */
-  int32_t rebuild;       /**< KOP_REBUILD_ bits; not 0: store what kop_batch_rebuild() makes. */
+  int32_t
+      count; /**< Records, those inside compressed messages counted. 0 when Produce 0 to 2 carries no whole message: append nothing, answer base offset -1. */
+  int32_t first_sequence; /**< Sequence of the first record; -1 none. */
+  int32_t last_sequence;  /**< Of the last one (wraps from 2^31 - 1 to 0); -1 none. */
+  int32_t codec;          /**< Codec of the source. */
+  int32_t rebuild;        /**< KOP_REBUILD_ bits; not 0: store what kop_batch_rebuild() makes. */
   int32_t
       head_differs; /**< 1: max timestamp or attributes must be corrected before storing, by kop_batch_head_patch(). */
   int16_t error;          /**< Kafka's error code for the partition; 0 accepted. */
   int16_t producer_epoch; /**< -1: not idempotent. */
   int16_t attributes;  /**< What the stored batch's attributes must be (magic 2 without rebuild). */
   int8_t magic;        /**< Of the source. */
-  uint8_t reserved[5]; /**< Zero. */
+  uint8_t step;        /**< Refused: in which KOP_STEP_. Accepted: 0. */
+  uint8_t reserved[4]; /**< Zero. */
 } kop_batch_info;
 
 /**

@@ -21,7 +21,12 @@
 #include "record/message.h"
 #include "record/record2.h"
 
-enum { STAGE = 32 * 1024, DEFAULT_MAX_BYTES = 64 * 1024 * 1024 };
+enum {
+  STAGE = 32 * 1024,
+  STAGE_KEPT =
+      1024 * 1024, /* one that a large record made larger is given back with the next batch */
+  DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+};
 
 struct kop_batch_builder {
   kop_alloc alloc;
@@ -119,6 +124,7 @@ kop_status kop_batch_builder_begin(kop_batch_builder *builder, const kop_batch_o
   b->max_timestamp = -1;
   b->head = head_size(&b->options);
   kopi_buf_reset(&b->out);
+  if (b->stage.cap > STAGE_KEPT) kopi_buf_free(&b->stage);
   kopi_buf_reset(&b->stage);
   b->out.limit = b->options.max_bytes + KOPI_ENCODER_SLACK;
   b->stage.limit = (size_t)INT32_MAX + STAGE;

@@ -14,6 +14,7 @@ typedef struct kopi_check {
   int32_t index;         /* of the record that is looked at, in its batch */
   int32_t errors;        /* bad records found, listed or not */
   int32_t bad_timestamps;
+  int32_t step; /* KOP_STEP_ that is being carried out */
 } kopi_check;
 
 /* A copy of the caller's rules with defaults for what it lacks. KOP_ERR_INVALID. */

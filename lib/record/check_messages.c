@@ -63,6 +63,7 @@ static kop_status check_set(kopi_check *c, const kopi_message *wrapper) {
 }
 
 kop_status kopi_check_message(kopi_check *c, const uint8_t *bytes, size_t size) {
+  c->step = KOP_STEP_RECORDS;
   kopi_message m;
   kop_status status = kopi_message_parse(bytes, size, &m);
   if (status != KOP_OK) return kopi_refuse_status(c, status);

@@ -30,6 +30,11 @@ kop_status kopi_decoder_begin(kopi_decoder *d, int32_t codec, int32_t magic, con
   d->ended = 0;
   d->block_pos = 0;
   d->block_len = 0;
+  if (d->block_cap > KOPI_BLOCK_KEPT) {
+    kopi_free(d->alloc, d->block);
+    d->block = NULL;
+    d->block_cap = 0;
+  }
   switch (codec) {
   case KOP_CODEC_GZIP:
     return kopi_gzip_begin(d);

@@ -9,6 +9,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+enum {
+  KOPI_BLOCK_KEPT = 1024 * 1024
+}; /* a larger buffer is given back when the next stream begins */
+
 struct kopi_decoder {
   const kop_alloc *alloc;
   size_t max_block;

@@ -34,6 +34,11 @@ static kop_status grow(kopi_source *s, size_t cap) {
 
 kop_status kopi_source_stream(kopi_source *s, kopi_decoder *decoder) {
   s->p = s->end = NULL;
+  if (s->cap > KOPI_WINDOW_KEPT) {
+    kopi_free(s->alloc, s->data);
+    s->data = NULL;
+    s->cap = 0;
+  }
   kop_status status = grow(s, KOPI_WINDOW);
   if (status != KOP_OK) return status;
   s->p = s->end = s->data;

@@ -12,7 +12,10 @@
 
 #include "record/decoder.h"
 
-enum { KOPI_WINDOW = 128 * 1024 };
+enum {
+  KOPI_WINDOW = 128 * 1024,
+  KOPI_WINDOW_KEPT = 1024 * 1024 /* one that grew beyond is given back when the next batch begins */
+};
 
 typedef struct kopi_source {
   const uint8_t *p;

@@ -1,20 +1,22 @@
 /*
  * Validation of what a client produced: the payload, its entries, the head of a batch.
  *
- * The order is Kafka's, because it decides which error a client sees:
+ * The order is Kafka's, because it decides which error a client sees. KOP_STEP_:
  *
- *    1. the request's version against the first batch: magic, zstd, exactly one batch      (Produce 3 and later)
- *    2. each entry: framing, base offset 0, max.message.bytes, checksum, known codec
- *    3. one batch only, if any is compressed or has magic 2
- *    4. each entry: same magic as the first, offset range, count, control, sequence
- *    5. each record: check_records.c (magic 2) and check_messages.c (magic 0 and 1)
- *    6. segment.bytes
+ *    SHAPE     the request's version against the first batch: magic, zstd, exactly one batch      (Produce 3 and later)
+ *    ENTRY     each entry: framing, base offset 0, max.message.bytes, checksum, known codec
+ *    HEAD      one batch only, if any is compressed or has magic 2; then each entry: same magic as the first, offset
+ *              range, count, control, sequence
+ *    RECORDS   its records: check_records.c (magic 2) and check_messages.c (magic 0 and 1)
+ *    SEGMENT   segment.bytes
  *
  * Where Kafka fails with an internal error (a stream that cannot be decompressed, an unknown codec, null records), the
  * client is told INVALID_RECORD or UNSUPPORTED_COMPRESSION_TYPE. Two things are stricter: a record in a
  * compressed batch must fill its length, which Kafka leaves for consumers to stumble on; and offset deltas that are not
  * 0, 1, 2, ... cause a rebuild in uncompressed batches too, where Kafka stores them as they are.
  */
+#include <kop/kafka_error.h>
+
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,7 +24,6 @@
 #include "base/sized.h"
 #include "record/batch.h"
 #include "record/check.h"
-#include <kop/kafka_error.h>
 #include "record/layout.h"
 
 enum {
@@ -67,6 +68,7 @@ kop_status kopi_rules_load(kop_batch_rules *own, const kop_batch_rules *given) {
 kop_status kopi_refuse(kopi_check *c, int16_t error, const char *message) {
   c->info->error = error;
   c->info->message = message;
+  c->info->step = (uint8_t)c->step;
   c->info->record_errors = NULL;
   c->info->record_errors_len = 0;
   return KOP_ERR_STATE;
@@ -118,6 +120,7 @@ kop_status kopi_refuse_record(kopi_check *c, int16_t error, const char *message)
 kop_status kopi_refuse_noted(kopi_check *c) {
   if (c->errors == 0) return KOP_OK;
   kop_batch_info *info = c->info;
+  info->step = (uint8_t)c->step;
   info->error = c->bad_timestamps != 0 ? KOP_KAFKA_INVALID_TIMESTAMP : KOP_KAFKA_INVALID_RECORD;
   info->message = c->bad_timestamps != 0 ? "records were refused for their timestamp"
                                          : "records were refused; record_errors lists them";
@@ -139,8 +142,9 @@ kop_status kopi_check_record(kopi_check *c, int has_key, int64_t timestamp, int 
                             "a producer must not set LogAppendTime");
 }
 
-/* Step 1. */
+/* KOP_STEP_SHAPE. */
 static kop_status check_version(kopi_check *c, const uint8_t *bytes, size_t len) {
+  if (c->rules->produce_version < FIRST_WITH_BATCHES) return KOP_OK;
   size_t size;
   int32_t magic;
   kop_status status = kopi_entry_next(bytes, len, &size, &magic);
@@ -151,7 +155,6 @@ static kop_status check_version(kopi_check *c, const uint8_t *bytes, size_t len)
   if (status != KOP_OK) {
     return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "no whole batch in the request");
   }
-  if (c->rules->produce_version < FIRST_WITH_BATCHES) return KOP_OK;
   if (magic != 2) {
     return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD,
                        "from version 3 on, Produce carries batches with magic 2");
@@ -176,7 +179,7 @@ static int32_t entry_codec(const uint8_t *entry, int32_t magic) {
   return low & KOP_BATCH_CODEC_MASK;
 }
 
-/* Step 2 for one entry. */
+/* KOP_STEP_ENTRY for one entry. */
 static kop_status check_entry(kopi_check *c, const uint8_t *entry, size_t size, int32_t magic) {
   if (magic == 2 && !c->rules->control_allowed && kopi_load_be64(entry + KOPI_AT_OFFSET) != 0) {
     return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "a produced batch has base offset 0");
@@ -193,9 +196,10 @@ static kop_status check_entry(kopi_check *c, const uint8_t *entry, size_t size, 
   return KOP_OK;
 }
 
-/* Steps 2 and 3. Leaves codec, magic and payload_len in the info. */
+/* Framing to the number of entries. Leaves codec, magic and payload_len in the info. */
 static kop_status check_entries(kopi_check *c, const uint8_t *bytes, size_t len) {
   kop_batch_info *info = c->info;
+  c->step = KOP_STEP_ENTRY;
   int32_t entries = 0;
   size_t at = 0;
   for (;;) {
@@ -214,13 +218,14 @@ static kop_status check_entries(kopi_check *c, const uint8_t *bytes, size_t len)
     at += size;
   }
   info->payload_len = at;
+  c->step = KOP_STEP_HEAD;
   if (entries > 1 && (info->magic == 2 || info->codec != KOP_CODEC_NONE)) {
     return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "a compressed set consists of one entry");
   }
   return KOP_OK;
 }
 
-/* Step 4 for a batch with magic 2. */
+/* KOP_STEP_HEAD for a batch with magic 2. */
 static kop_status check_head(kopi_check *c, const kop_batch_head *head) {
   if (c->rules->control_allowed) return KOP_OK;
   if (head->last_offset_delta < 0) {
@@ -245,14 +250,18 @@ static kop_status check_batch(kopi_check *c, const uint8_t *batch, size_t size) 
   kop_batch_info *info = c->info;
   kop_batch_head head;
   kopi_head_load(batch, &head);
+  c->step = KOP_STEP_HEAD;
   kop_status status = check_head(c, &head);
+  c->step = KOP_STEP_RECORDS;
   if (status == KOP_OK) status = kopi_check_records(c, batch, size, &head);
   if (status != KOP_OK) return status;
 
-  info->producer_id = head.producer_id;
-  info->producer_epoch = head.producer_epoch;
-  info->first_sequence = head.base_sequence < 0 ? -1 : head.base_sequence;
-  info->last_sequence = kopi_sequence_add(head.base_sequence, head.last_offset_delta);
+  if (head.producer_id > -1) {
+    info->producer_id = head.producer_id;
+    info->producer_epoch = head.producer_epoch;
+    info->first_sequence = head.base_sequence < 0 ? -1 : head.base_sequence;
+    info->last_sequence = kopi_sequence_add(head.base_sequence, head.last_offset_delta);
+  }
   info->attributes = head.attributes;
 
   int control = (head.attributes & KOP_BATCH_CONTROL) != 0;
@@ -271,13 +280,14 @@ static kop_status check_batch(kopi_check *c, const uint8_t *batch, size_t size) 
   return KOP_OK;
 }
 
-/* Steps 4 to 6. */
+/* Each entry's content, and the whole. */
 static kop_status check_content(kopi_check *c, const uint8_t *bytes) {
   kop_batch_info *info = c->info;
   for (size_t at = 0; at < info->payload_len;) {
     size_t size;
     int32_t magic;
     (void)kopi_entry_next(bytes + at, info->payload_len - at, &size, &magic);
+    c->step = KOP_STEP_HEAD;
     if (magic != info->magic) {
       return kopi_refuse(c, KOP_KAFKA_INVALID_RECORD, "the entries differ in magic");
     }
@@ -286,7 +296,8 @@ static kop_status check_content(kopi_check *c, const uint8_t *bytes) {
     if (status != KOP_OK) return status;
     at += size;
   }
-  if (info->magic != 2) {
+  c->step = KOP_STEP_SEGMENT;
+  if (info->magic != 2 && info->count > 0) {
     info->rebuild |= KOP_REBUILD_MAGIC;
     if (c->rules->codec != KOP_CODEC_KEEP && c->rules->codec != info->codec) {
       info->rebuild |= KOP_REBUILD_CODEC;
@@ -314,8 +325,12 @@ kop_status kop_batch_validate(kop_record_ctx *ctx, const uint8_t *bytes, size_t 
       .first_sequence = -1,
       .last_sequence = -1,
   };
-  kopi_check c = {
-      .ctx = ctx, .rules = &own, .info = info, .max_timestamp = -1, .offset_of_max = -1};
+  kopi_check c = {.ctx = ctx,
+                  .rules = &own,
+                  .info = info,
+                  .max_timestamp = -1,
+                  .offset_of_max = -1,
+                  .step = KOP_STEP_SHAPE};
   if (bytes == NULL) {
     status = kopi_refuse(&c, KOP_KAFKA_INVALID_RECORD, "the records are null");
   } else {

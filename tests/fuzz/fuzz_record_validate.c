@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (kop_batch_validate(ctx, in.bytes, in.len, &rules, &info, sizeof info) != KOP_OK) abort();
   if (kop_batch_validate(ctx, in.bytes, in.len, &rules, &again, sizeof again) != KOP_OK) abort();
   if (memcmp(&info, &again, sizeof info) != 0) abort();
-  if (info.error == 0) store(ctx, &in, &rules, &info);
+  if (info.error == 0 && info.count == 0 && (info.payload_len != 0 || info.rebuild != 0)) abort();
+  if (info.error == 0 && info.count != 0) store(ctx, &in, &rules, &info);
   free(in.bytes);
   return 0;
 }

@@ -463,6 +463,8 @@ public final class RecordOracle {
         if (batch.compressionType() != CompressionType.NONE) source = batch.compressionType();
         valid += batch.sizeInBytes();
       }
+      v.maxTimestamp = -1;
+      if (valid == 0) return v; // nothing to append, and no error either
       ByteBuffer trimmed = records.buffer().duplicate();
       trimmed.limit(valid);
       CompressionType target = r.codec == null ? source : r.codec;

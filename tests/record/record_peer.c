@@ -158,7 +158,7 @@ static kop_status validate(kop_record_ctx *ctx, in *i, out *o) {
     status = kop_batch_rebuild(ctx, bytes.ptr, len, &rules, KOP_LEVEL_DEFAULT, &stored, &len);
     if (status == KOP_ERR_LIMIT) info.error = 10; /* what the header says to answer */
     if (status != KOP_OK && status != KOP_ERR_LIMIT) return status;
-  } else if (info.error == 0) {
+  } else if (info.error == 0 && len != 0) {
     stored = malloc(len);
     if (stored == NULL) die("out of memory");
     memcpy(stored, bytes.ptr, len);
@@ -175,7 +175,7 @@ static kop_status validate(kop_record_ctx *ctx, in *i, out *o) {
   }
   put_slice(o, (kop_slice){.ptr = (const uint8_t *)(info.message == NULL ? "" : info.message),
                            .len = info.message == NULL ? 0 : strlen(info.message)});
-  if (info.error == 0) {
+  if (stored != NULL) {
     kop_batch_set_position(stored, base_offset, leader_epoch);
     put(o, stored, len);
   }

@@ -241,6 +241,11 @@ KOP_TIMESTAMP_LOG_APPEND = 1
 KOP_REBUILD_MAGIC = 1
 KOP_REBUILD_CODEC = 2
 KOP_REBUILD_OFFSETS = 4
+KOP_STEP_SHAPE = 1
+KOP_STEP_ENTRY = 2
+KOP_STEP_HEAD = 3
+KOP_STEP_RECORDS = 4
+KOP_STEP_SEGMENT = 5
 KOP_CONTROL_ABORT = 0
 KOP_CONTROL_COMMIT = 1
 KOP_CONTROL_LEADER_CHANGE = 2
@@ -1019,7 +1024,8 @@ kop_batch_info._fields_ = [
     ('producer_epoch', c.c_int16),
     ('attributes', c.c_int16),
     ('magic', c.c_int8),
-    ('reserved', c.c_uint8 * 5),
+    ('step', c.c_uint8),
+    ('reserved', c.c_uint8 * 4),
 ]
 kop_record_header._fields_ = [
     ('key', kop_slice),

@@ -164,7 +164,13 @@ Test(rules, nothing_and_null) {
   cr_assert_eq(error_of(NULL, 0, &rules), KOP_KAFKA_INVALID_RECORD);
   cr_assert_eq(error_of((const uint8_t *)"", 0, &rules), KOP_KAFKA_INVALID_RECORD);
   rules.produce_version = 0;
-  cr_assert_eq(error_of((const uint8_t *)"", 0, &rules), KOP_KAFKA_INVALID_RECORD);
+  kop_batch_info info = validate(ctx, (const uint8_t *)"", 0, &rules);
+  cr_assert_eq(info.error, 0, "nothing to append is no error for a message set");
+  cr_assert_eq(info.count, 0);
+  cr_assert_eq(info.rebuild, 0);
+  bytes cut = make_plain(1, KOP_CODEC_NONE, 1, 40);
+  cr_assert_eq(validate(ctx, cut.ptr, cut.len - 1, &rules).payload_len, 0);
+  free(cut.ptr);
   uint8_t garbage[64];
   memset(garbage, 0xA5, sizeof garbage);
   cr_assert_eq(error_of(garbage, sizeof garbage, &rules), KOP_KAFKA_CORRUPT_MESSAGE);
@@ -181,6 +187,49 @@ Test(rules, sizes_come_before_the_checksum_and_that_before_the_content) {
   cr_assert_eq(error_of(batch.ptr, batch.len, &rules), KOP_KAFKA_MESSAGE_TOO_LARGE);
   batch.ptr[7] = 1;
   cr_assert_eq(error_of(batch.ptr, batch.len, &rules), KOP_KAFKA_INVALID_RECORD);
+  free(batch.ptr);
+}
+
+Test(rules, the_step_tells_where_it_was_refused) {
+  static const struct {
+    void (*change)(uint8_t *);
+    int step;
+  } cases[] = {{no_change, 0},
+               {base_offset_1, KOP_STEP_ENTRY},
+               {codec_5, KOP_STEP_ENTRY},
+               {control, KOP_STEP_HEAD},
+               {count_0, KOP_STEP_HEAD},
+               {one_more, KOP_STEP_RECORDS},
+               {appended, KOP_STEP_RECORDS}};
+  kop_batch_rules rules = new_rules();
+  bytes batch = make_plain(2, KOP_CODEC_NONE, 5, 30);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint8_t copy[1024];
+    memcpy(copy, batch.ptr, batch.len);
+    cases[i].change(copy);
+    reseal(copy, batch.len);
+    cr_assert_eq(validate(ctx, copy, batch.len, &rules).step, cases[i].step, "case %zu", i);
+  }
+  cr_assert_eq(validate(ctx, batch.ptr, batch.len - 1, &rules).step, KOP_STEP_SHAPE);
+  rules.max_segment_bytes = 100;
+  cr_assert_eq(validate(ctx, batch.ptr, batch.len, &rules).step, KOP_STEP_SEGMENT);
+  free(batch.ptr);
+}
+
+Test(rules, without_a_producer_id_epoch_and_sequence_say_nothing) {
+  kop_batch_options options;
+  kop_batch_options_init(&options, sizeof options);
+  options.producer_id = -7;
+  options.producer_epoch = 5;
+  options.base_sequence = 5;
+  bytes batch = make_batch(&options, 2, 10);
+  kop_batch_rules rules = new_rules();
+  kop_batch_info info = validate(ctx, batch.ptr, batch.len, &rules);
+  cr_assert_eq(info.error, 0);
+  cr_assert_eq(info.producer_id, -1);
+  cr_assert_eq(info.producer_epoch, -1);
+  cr_assert_eq(info.first_sequence, -1);
+  cr_assert_eq(info.last_sequence, -1);
   free(batch.ptr);
 }
 
