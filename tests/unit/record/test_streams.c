@@ -231,3 +231,52 @@ Test(streams, old_sets_count_from_their_wrapper) {
   kop_record_ctx_free(ctx);
   free(set.ptr);
 }
+
+/* A compressed message of magic 1 around a set that the test has made. */
+static bytes wrap_set(const uint8_t *set, size_t len) {
+  bytes out = {.ptr = calloc(1, 34 + len + 1024)};
+  size_t n = gzip_member(set, len, out.ptr + 34, len + 1024);
+  out.len = 34 + n;
+  out.ptr[16] = 1;
+  out.ptr[17] = KOP_CODEC_GZIP;
+  memset(out.ptr + 26, 0xFF, 4);
+  for (int i = 0; i < 4; i++) {
+    out.ptr[8 + i] = (uint8_t)((out.len - 12) >> (24 - 8 * i));
+    out.ptr[30 + i] = (uint8_t)(n >> (24 - 8 * i));
+  }
+  reseal(out.ptr, out.len);
+  return out;
+}
+
+static int16_t error_of_set(kop_record_ctx *ctx, const uint8_t *set, size_t len) {
+  bytes message = wrap_set(set, len);
+  kop_batch_rules rules = new_rules();
+  rules.produce_version = 2;
+  int16_t error = validate(ctx, message.ptr, message.len, &rules).error;
+  free(message.ptr);
+  return error;
+}
+
+Test(streams, each_message_in_an_old_set_is_checked) {
+  kop_record_ctx *ctx = new_ctx();
+  bytes one = make_plain(1, KOP_CODEC_NONE, 1, 30);
+  uint8_t set[512];
+  memcpy(set, one.ptr, one.len);
+  memcpy(set + one.len, one.ptr, one.len);
+  size_t len = 2 * one.len;
+  cr_assert_eq(error_of_set(ctx, set, len), 0);
+  set[len - 1] ^= 1;
+  cr_assert_eq(error_of_set(ctx, set, len), 2, "a checksum inside");
+  set[len - 1] ^= 1;
+  set[one.len + 17] = KOP_CODEC_GZIP;
+  reseal(set + one.len, one.len);
+  cr_assert_eq(error_of_set(ctx, set, len), 87, "a compressed message inside");
+  set[one.len + 17] = 0;
+  set[one.len + 16] = 0;
+  reseal(set + one.len, one.len);
+  cr_assert_eq(error_of_set(ctx, set, len), 87, "another magic inside");
+  cr_assert_eq(error_of_set(ctx, set, len - 1), 0, "a partial message at the end is none");
+  cr_assert_eq(error_of_set(ctx, set, one.len - 1), 87, "and nothing else is an empty set");
+  kop_record_ctx_free(ctx);
+  free(one.ptr);
+}
