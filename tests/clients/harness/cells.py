@@ -47,34 +47,34 @@ class Context:
         return raw.metadata(self.bootstrap, "no-such-topic").brokers
 
     def await_topic(self, topic, partitions):
-        """Every broker knows the topic, its leaders serve it: 0 partitions for a deleted one."""
-        settle_seconds = self.settle_seconds if partitions else max(self.settle_seconds, PATIENCE)
-        deadline = time.monotonic() + settle_seconds
-        while True:
-            wrong = self._unsettled(topic, partitions)
-            if not wrong:
-                return
-            if time.monotonic() > deadline:
-                raise Failure(f"{topic} was to have {partitions} partitions: {wrong}")
-            time.sleep(0.05)
+        """Every broker knows the topic, and its leaders serve it."""
+        seconds = self.settle_seconds
+        await_that(lambda: self._unknown(topic, partitions), seconds, f"{topic} is created")
+        await_that(lambda: self._unserved(topic), PATIENCE, f"{topic} is served")
 
-    def _unsettled(self, topic, partitions):
-        brokers = self.brokers()
-        for node, address in brokers.items():
+    def await_deletion(self, topic):
+        await_that(lambda: self._known(topic), PATIENCE, f"{topic} is deleted")
+
+    def _unknown(self, topic, partitions):
+        for node, address in self.brokers().items():
             seen = raw.metadata(address, topic).topic
-            if partitions == 0 and seen.error != raw.UNKNOWN_TOPIC:
-                return f"broker {node} still knows it"
-            if partitions and (
-                seen.error
-                or set(seen.leaders) != set(range(partitions))
-                or -1 in seen.leaders.values()
-            ):
+            led = {partition for partition, leader in seen.leaders.items() if leader >= 0}
+            if seen.error or led != set(range(partitions)):
                 return f"broker {node} sees error {seen.error} and the leaders {seen.leaders}"
-        try:
-            for partition in range(partitions):
-                raw.batch_heads(brokers[seen.leaders[partition]], topic, partition)
-        except raw.BrokerError as error:
-            return str(error)
+        return None
+
+    def _unserved(self, topic):
+        for partition in raw.metadata(self.bootstrap, topic).topic.leaders:
+            try:
+                self.batch_heads(topic, partition)
+            except raw.BrokerError as error:
+                return str(error)
+        return None
+
+    def _known(self, topic):
+        for node, address in self.brokers().items():
+            if raw.metadata(address, topic).topic.error != raw.UNKNOWN_TOPIC:
+                return f"broker {node} still knows it"
         return None
 
     def batch_heads(self, topic, partition=0):
@@ -128,6 +128,15 @@ class Context:
             if driver is self.driver and self.client.get("reads_empty_as_null"):
                 got, wanted = [list(map(without_empties, records)) for records in (got, wanted)]
             compare(who, got, wanted, exact_time)
+
+
+def await_that(obstacle, seconds, what):
+    """Waits until there is no obstacle any more, but not longer than so many seconds."""
+    deadline = time.monotonic() + seconds
+    while reason := obstacle():
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}? {reason}")
+        time.sleep(0.05)
 
 
 def placed(records, first=0):
@@ -225,7 +234,7 @@ def _check_description(c, topic):
 def delete(c):
     topic = c.new_topic("delete")
     c.driver.delete(topic)
-    c.await_topic(topic, 0)
+    c.await_deletion(topic)
 
 
 # Produce

@@ -4,7 +4,7 @@ A client's consumer hides how its records lie in the log: whether a batch is com
 which codec, and whether it carries a producer id. So the runner fetches the batches and reads their
 heads. Metadata is asked of one given broker, which clients do not let one choose.
 
-The versions are those that Kafka 0.11 to 4.x all serve: Metadata 4 and Fetch 4.
+The versions are those that Kafka 2.1 to 4.x all serve: Metadata 4 and Fetch 10.
 """
 
 import socket
@@ -139,17 +139,21 @@ def _fetch(address, topic, partition, offset):
     r = _ask(
         address,
         1,
-        4,
+        10,
         struct.pack(">iiiib", -1, 0, 1, limit, 0)
+        + struct.pack(">ii", 0, -1)  # no session
         + struct.pack(">i", 1)
         + _string(topic)
-        + struct.pack(">iiqi", 1, partition, offset, limit),
+        + struct.pack(">iiiqqi", 1, partition, -1, offset, -1, limit)
+        + struct.pack(">i", 0),  # nothing to leave out of a session
     )
-    r.take("i")  # throttle time
+    _throttle_time, error, _session = r.take("ihi")
+    if error:
+        raise BrokerError(f"fetch was answered with error {error}")
     records = []
 
     def one_partition():
-        _index, error, _high_watermark, _stable = r.take("ihqq")
+        _index, error, _high_watermark, _stable, _start = r.take("ihqqq")
         r.array(lambda: r.take("qq"))  # aborted transactions
         if error:
             raise BrokerError(f"fetch of {topic}-{partition} was answered with error {error}")

@@ -43,7 +43,8 @@ class Report:
     def was_run(self, cell):
         return any(cell.id == ran for _, ran in self.results)
 
-    def mark(self, name, cell):
+    def mark(self, name, cell, mixed=None):
+        """yes, NO, n/a, skip; or, where stores differ, what each said, or the given word."""
         if name in self.skipped:
             return "skip"
         outcomes = self.results.get((name, cell.id), {})
@@ -52,6 +53,8 @@ class Report:
             return ""
         if len(kinds) == 1:
             return MARKS[kinds.pop()]
+        if mixed:
+            return mixed
         return ", ".join(f"{store} {MARKS[outcome.kind]}" for store, outcome in outcomes.items())
 
     def text(self):
@@ -65,7 +68,7 @@ class Report:
             for cell in filter(self.was_run, self.cells):
                 lines.append(
                     cell.title.ljust(width)
-                    + "".join(f"{self.mark(name, cell):^5}" for name in names)
+                    + "".join(f"{self.mark(name, cell, 'some'):^5}" for name in names)
                 )
         if tools.NAME in self.chosen:
             lines.append(self.title(tools.NAME))

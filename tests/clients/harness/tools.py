@@ -76,7 +76,7 @@ def topics(c):
     run(TOPICS, f"--alter --topic {name} --partitions 5")
     c.await_topic(name, 5)
     run(TOPICS, f"--delete --topic {name}")
-    c.await_topic(name, 0)
+    c.await_deletion(name)
 
 
 def configs(c):
