@@ -30,7 +30,8 @@ static const uint64_t NEEDED_KINDS = 1ull << KOP_EFFECT_SEND | 1ull << KOP_EFFEC
 /* ---- making ---- */
 
 kop_status kop_engine_config_init(kop_engine_config *config, size_t size) {
-  if (size != sizeof *config) return KOP_ERR_INVALID;
+  if (size < sizeof *config) return KOP_ERR_INVALID;
+  memset(config, 0, size);
   *config = (kop_engine_config){
       .size = size,
       .effects = KNOWN_KINDS,
@@ -50,8 +51,17 @@ kop_status kop_engine_config_init(kop_engine_config *config, size_t size) {
   return KOP_OK;
 }
 
+/* A caller with newer headers may have fields that this library does not know; they must be zero. */
+static bool tail_is_zero(const kop_engine_config *c) {
+  const uint8_t *bytes = (const uint8_t *)c;
+  for (size_t i = sizeof *c; i < c->size; i++) {
+    if (bytes[i] != 0) return false;
+  }
+  return c->size >= sizeof *c;
+}
+
 static bool usable(const kop_engine_config *c) {
-  return c->size == sizeof *c && (c->effects & ~KNOWN_KINDS) == 0 &&
+  return tail_is_zero(c) && (c->effects & ~KNOWN_KINDS) == 0 &&
          (c->effects & RESERVED_KINDS) == 0 && (c->effects & NEEDED_KINDS) == NEEDED_KINDS &&
          c->reserved0 == 0 && c->max_connections > 0 && c->max_requests_per_connection > 0 &&
          c->max_effects > 0 && c->max_partitions > 0 && c->node_id >= 0 && c->state_every_bytes > 0;

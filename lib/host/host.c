@@ -93,18 +93,23 @@ static uint64_t served(const kop_host_ops *ops) {
 kop_status kop_host_new(const kop_host_ops *ops, const kop_engine_config *config, kop_now now,
                         kop_host **host) {
   *host = NULL;
-  if (ops->size != sizeof *ops || config->size != sizeof *config || ops->send == NULL ||
+  if (ops->size != sizeof *ops || config->size < sizeof *config || ops->send == NULL ||
       ops->close == NULL || ops->recv_pause == NULL || ops->recv_resume == NULL) {
     return KOP_ERR_INVALID;
   }
   kop_alloc alloc = {.size = sizeof alloc, .realloc = heap_realloc, .free = heap_free};
   if (config->alloc != NULL) alloc = *config->alloc;
   kop_host *h = alloc.realloc(alloc.user_data, NULL, sizeof *h);
-  if (h == NULL) return KOP_ERR_NOMEM;
-  *h = (kop_host){.alloc = alloc, .ops = *ops};
-  kop_engine_config with_effects = *config;
-  with_effects.effects = served(ops);
-  kop_status status = kop_engine_new(&with_effects, now, &h->engine);
+  kop_engine_config *copy = alloc.realloc(alloc.user_data, NULL, config->size);
+  kop_status status = KOP_ERR_NOMEM;
+  if (h != NULL && copy != NULL) {
+    *h = (kop_host){.alloc = alloc, .ops = *ops};
+    memcpy(copy, config,
+           config->size); /* with the tail that a newer caller may have: the engine looks at it */
+    copy->effects = served(ops);
+    status = kop_engine_new(copy, now, &h->engine);
+  }
+  alloc.free(alloc.user_data, copy);
   if (status != KOP_OK) {
     alloc.free(alloc.user_data, h);
     return status;

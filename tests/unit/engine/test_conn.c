@@ -371,10 +371,6 @@ static void reserved_kind(kop_engine_config *config) {
   config->effects |= 1ull << KOP_EFFECT_AUTHENTICATE;
 }
 
-static void wrong_tail(kop_engine_config *config) {
-  config->size += 8;
-}
-
 static void unknown_setting(kop_engine_config *config) {
   static const kop_config_entry entry = {{(const uint8_t *)"no.such", 7},
                                          {(const uint8_t *)"1", 1}};
@@ -385,6 +381,119 @@ static void unknown_setting(kop_engine_config *config) {
 Test(contract, a_config_that_is_not_understood_makes_no_engine) {
   kh h;
   cr_assert_eq(kh_try_start(&h, reserved_kind), KOP_ERR_INVALID);
-  cr_assert_eq(kh_try_start(&h, wrong_tail), KOP_ERR_INVALID);
   cr_assert_eq(kh_try_start(&h, unknown_setting), KOP_ERR_INVALID);
+}
+
+Test(contract, a_config_may_grow_at_its_tail_as_long_as_that_is_zero) {
+  struct {
+    kop_engine_config config;
+    uint64_t of_a_later_release;
+  } grown;
+  kop_engine *e = NULL;
+  kop_now now = {.mono_ns = 1, .wall_ms = 1};
+  cr_assert_eq(kop_engine_config_init(&grown.config, sizeof grown), KOP_OK);
+  cr_assert_eq(grown.of_a_later_release, 0u);
+  cr_assert_eq(kop_engine_new(&grown.config, now, &e), KOP_OK);
+  kop_engine_free(e);
+  grown.of_a_later_release = 1;
+  cr_assert_eq(kop_engine_new(&grown.config, now, &e), KOP_ERR_INVALID);
+  cr_assert_eq(kop_engine_config_init(&grown.config, sizeof grown.config - 8), KOP_ERR_INVALID);
+}
+
+Test(contract, completions_may_grow_at_their_tail) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  h.filter = hold_appends;
+  for (int i = 0; i < 2; i++) {
+    kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
+  }
+  struct {
+    kop_completion c;
+    uint64_t of_a_later_release;
+  } items[2] = {{.of_a_later_release = 1}, {.of_a_later_release = 2}};
+  struct {
+    kop_appended appended;
+    uint64_t of_a_later_release;
+  } bodies[2];
+  for (size_t i = 0; i < 2; i++) {
+    bodies[i].appended = (kop_appended){.size = sizeof bodies[i], .base_offset = (int64_t)i};
+    items[i].c = (kop_completion){
+        .token = h.held[i].token, .body = &bodies[i], .body_size = sizeof bodies[i]};
+  }
+  (void)log;
+  cr_assert_eq(kop_engine_complete(h.e, &items[0].c, sizeof items[0], 2, h.now), KOP_OK);
+  kh_run(&h);
+  produced p;
+  for (int64_t i = 0; i < 2; i++) {
+    cr_assert(kh_receive_produce(&h, c, &p));
+    cr_assert_eq(p.base_offset, i);
+  }
+  kh_stop(&h);
+}
+
+/* ---- two pools ---- */
+
+static void one_large_frame(kop_engine_config *config) {
+  static const kop_config_entry entry = {{(const uint8_t *)"socket.request.max.bytes", 24},
+                                         {(const uint8_t *)"100000", 6}};
+  config->broker_configs = &entry;
+  config->broker_configs_count = 1;
+  config->max_frame_bytes_total = 100000;
+}
+
+static kop_slice large_batch(kh *h) {
+  static uint8_t zeros[80000];
+  kop_batch_options o;
+  kop_batch_options_init(&o, sizeof o);
+  cr_assert_eq(kop_batch_builder_begin(h->builder, &o), KOP_OK);
+  kop_record_in record = {
+      .offset = -1, .timestamp = h->now.wall_ms, .value = {.ptr = zeros, .len = sizeof zeros}};
+  cr_assert_eq(kop_batch_builder_append(h->builder, &record), KOP_OK);
+  kop_slice batch;
+  cr_assert_eq(kop_batch_builder_finish(h->builder, &batch.ptr, &batch.len), KOP_OK);
+  return batch;
+}
+
+Test(conn, small_frames_pass_when_large_ones_wait) {
+  kh h;
+  kh_start(&h, one_large_frame);
+  kh_topic(&h, "t", 1, 1);
+  h.filter = hold_appends;
+  kh_conn *large = kh_connect(&h);
+  kh_conn *waiting = kh_connect(&h);
+  kh_conn *small = kh_connect(&h);
+  kh_send_produce(&h, large, "t", 0, large_batch(&h), -1, 60000);
+  cr_assert_eq(h.held_len, 1u);
+  kop_slice batch = large_batch(&h);
+  kop_produce_request_partition_produce_data p;
+  kop_produce_request_topic_produce_data t;
+  kop_produce_request q;
+  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &p, sizeof p);
+  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t);
+  (void)kop_message_init(KOP_MSG_PRODUCE_REQUEST, &q, sizeof q);
+  p.records = batch;
+  t.name = kh_text("t");
+  t.partition_data.ptr = &p;
+  t.partition_data.len = 1;
+  q.acks = -1;
+  q.timeout_ms = 60000;
+  q.topic_data.ptr = &t;
+  q.topic_data.len = 1;
+  size_t n = 0;
+  uint8_t *frame = kh_frame(waiting, KOP_MSG_PRODUCE_REQUEST, 10, &q, sizeof q, &n);
+  size_t taken = 0;
+  cr_assert_eq(kop_engine_feed(h.e, waiting->id, frame, n, h.now, &taken), KOP_OK);
+  kh_run(&h);
+  cr_assert(waiting->paused, "there is no room for a second large frame");
+  cr_assert_lt(taken, n);
+  kh_send_produce(&h, small, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 60000);
+  cr_assert_eq(h.held_len, 2u, "a small frame waits behind a large one");
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert(!waiting->paused);
+  kh_feed(&h, waiting, frame + taken, n - taken);
+  cr_assert_eq(h.held_len, 2u);
+  free(frame);
+  kh_stop(&h);
 }

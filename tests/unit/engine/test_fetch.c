@@ -519,3 +519,109 @@ Test(fetch_session, survives_the_deletion_of_its_topic) {
   }
   kh_stop(&h);
 }
+
+/* ---- bounds of a reply ---- */
+
+/* Three partitions with one batch of `size` bytes each; returns the sizes of the records in the reply. */
+static void fetch_three(kh *h, kh_conn *c, int32_t max_bytes, int32_t partition_max,
+                        size_t out[3]) {
+  kop_fetch_request q;
+  kop_fetch_request_topic t;
+  kop_fetch_request_partition p[3];
+  cr_assert_eq(kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q), KOP_OK);
+  cr_assert_eq(kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t), KOP_OK);
+  for (int32_t i = 0; i < 3; i++) {
+    cr_assert_eq(kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &p[i], sizeof p[i]), KOP_OK);
+    p[i].partition = i;
+    p[i].partition_max_bytes = partition_max;
+  }
+  t.topic = kh_text("t");
+  t.partitions.ptr = p;
+  t.partitions.len = 3;
+  q.topics.ptr = &t;
+  q.topics.len = 1;
+  q.max_bytes = max_bytes;
+  kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &q, sizeof q);
+  kop_fetch_response r;
+  cr_assert(kh_receive(h, c, KOP_MSG_FETCH_RESPONSE, 12, &r, sizeof r));
+  cr_assert_eq(r.responses.ptr[0].partitions.len, 3);
+  for (int32_t i = 0; i < 3; i++) {
+    cr_assert_eq(r.responses.ptr[0].partitions.ptr[i].partition_index, i,
+                 "the order of the request");
+    out[i] = r.responses.ptr[0].partitions.ptr[i].records.len;
+  }
+}
+
+Test(fetch, max_bytes_bound_the_reply_and_the_first_batch_always_fits) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_topic(&h, "t", 1, 3);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 3; i++)
+    fill(&h, c, "t", i, 2, 2);
+  size_t one = kh_batch_of(&h, 2, -1, -1, -1).len;
+  size_t got[3];
+  fetch_three(&h, c, 1 << 20, 1 << 20, got);
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(got[i], 2 * one);
+  fetch_three(&h, c, 1 << 20, (int32_t)one, got);
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(got[i], one, "partition max bytes");
+  fetch_three(&h, c, (int32_t)(3 * one), 1 << 20, got);
+  cr_assert_eq(got[0], 2 * one);
+  cr_assert_eq(got[1], one);
+  cr_assert_eq(got[2], 0u);
+  fetch_three(&h, c, 1, 1, got);
+  cr_assert_eq(got[0], one, "the first batch, however small the limits are");
+  cr_assert_eq(got[1], 0u);
+  cr_assert_eq(h.lent, 0u);
+  kh_stop(&h);
+}
+
+Test(fetch, several_partitions_are_asked_of_a_slow_store_at_once) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_topic(&h, "t", 1, 3);
+  kh_conn *c = kh_connect(&h);
+  for (int32_t i = 0; i < 3; i++)
+    fill(&h, c, "t", i, 1, 2);
+  h.filter = hold_reads;
+  kop_fetch_response r;
+  send_session(&h, c, (session_request){.epoch = -1, .partitions = 3, .only = -1}, 1000);
+  cr_assert_eq(h.held_len, 3u);
+  kh_answer(&h, 2, KOP_DONE, 0);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert(!receive_session(&h, c, &r));
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert(receive_session(&h, c, &r));
+  for (int i = 0; i < 3; i++)
+    cr_assert_gt(r.responses.ptr[0].partitions.ptr[i].records.len, 0u);
+  kh_stop(&h);
+}
+
+static void little_lent(kop_engine_config *config) {
+  config->max_lent_bytes = 1;
+}
+
+Test(fetch, waits_while_too_much_is_lent_and_goes_on_then) {
+  kh h;
+  kh_start(&h, little_lent);
+  kh_topic(&h, "t", 1, 1);
+  kh_conn *slow = kh_connect(&h);
+  kh_conn *next = kh_connect(&h);
+  fill(&h, slow, "t", 0, 1, 2);
+  h.filter = hold_sends;
+  kh_send_fetch(&h, slow, "t", 0, 0, 1000, 1);
+  cr_assert_eq(h.lent, 1u);
+  kh_send_fetch(&h, next, "t", 0, 0, 1000, 1);
+  cr_assert_eq(h.lent, 1u, "one reply holds all that may be lent");
+  cr_assert_eq(h.held_len, 1u);
+  h.filter = NULL;
+  kh_answer(&h, 0, KOP_DONE, 0);
+  fetched f;
+  cr_assert(kh_receive_fetch(&h, slow, &f));
+  cr_assert(kh_receive_fetch(&h, next, &f));
+  cr_assert_gt(f.records.len, 0u);
+  cr_assert_eq(h.lent, 0u);
+  kh_stop(&h);
+}
