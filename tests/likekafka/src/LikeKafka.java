@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -43,6 +44,7 @@ public final class LikeKafka {
   private final Path home;
   private final List<Server> servers = new ArrayList<>();
   private final List<Expected> expected = new ArrayList<>();
+  private final Map<String, Map<String, TreeSet<Integer>>> found = new LinkedHashMap<>();
   private final Map<String, StringBuilder> output = new LinkedHashMap<>();
   private final Map<String, Map<String, Map<Integer, String>>> golden = new HashMap<>();
   private final Map<String, Integer> helperVersions = new HashMap<>();
@@ -181,7 +183,13 @@ public final class LikeKafka {
     return plays;
   }
 
+  /** Differences, each once with the versions that show it. */
   private void report(String what, int before, long start) {
+    found.forEach((step, differences) -> {
+      System.out.println(step + ":");
+      differences.forEach((d, versions) -> System.out.println("    " + ranges(versions) + " " + d));
+    });
+    found.clear();
     if (!show) {
       System.out.println(what + ": " + (steps - before) + " steps in " + (System.nanoTime() - start) / 1_000_000 + " ms");
     }
@@ -366,8 +374,10 @@ public final class LikeKafka {
       reasoned++;
       return;
     }
-    System.out.println(s.api + " v" + version + " " + s.name + ", step " + step + ":");
-    unreasoned.stream().limit(12).forEach(d -> System.out.println("    " + d));
+    for (String d : unreasoned.subList(0, Math.min(12, unreasoned.size()))) {
+      found.computeIfAbsent(s.api + " " + s.name + ", step " + step, k -> new LinkedHashMap<>())
+          .computeIfAbsent(d, k -> new TreeSet<>()).add(version);
+    }
   }
 
   private static boolean fits(Expected e, Scenario s, String step, int version, String path) {
@@ -402,6 +412,16 @@ public final class LikeKafka {
     } else {
       out.add((path.isEmpty() ? "." : path) + ": Kafka " + brief(kafka) + ", here " + brief(other));
     }
+  }
+
+  private static String ranges(TreeSet<Integer> versions) {
+    StringBuilder out = new StringBuilder("v");
+    for (int v : versions) {
+      boolean starts = !versions.contains(v - 1);
+      boolean ends = !versions.contains(v + 1);
+      out.append(starts ? (out.length() > 1 ? "," : "") + v : ends ? "-" + v : "");
+    }
+    return out.toString();
   }
 
   private static boolean begins(JsonNode kafka, JsonNode other) {
