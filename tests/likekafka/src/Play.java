@@ -242,9 +242,10 @@ final class Play implements Codec.Filler, AutoCloseable {
         for (JsonNode p : seen) {
           ready += p.path("errorCode").asInt() == 0 ? 1 : 0;
         }
-        if (ready == partitions) {
+        long epoch = topic.path("partitions").path(0).path("leaderEpoch").asLong();
+        if (ready == partitions && epoch >= 0) {
           names.ids.put(names.real("~" + name), topic.path("topicId").asText());
-          names.leads(topic.path("partitions").path(0).path("leaderEpoch").asLong());
+          names.leads(epoch);
           names.node = topic.path("partitions").path(0).path("leaderId").asInt();
           return object();
         }
