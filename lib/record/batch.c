@@ -86,17 +86,22 @@ uint32_t kopi_message_crc(const uint8_t *message, size_t size) {
   return (uint32_t)crc32_z(crc32_z(0, NULL, 0), p, size - KOPI_OLD_AT_MAGIC);
 }
 
+kop_status kopi_entry_check_crc(const uint8_t *entry, size_t size, int32_t magic) {
+  if (magic != 2) {
+    return kopi_load_be32(entry + KOPI_OLD_AT_CRC) == kopi_message_crc(entry, size)
+               ? KOP_OK
+               : KOP_ERR_CHECKSUM;
+  }
+  if (size < KOP_BATCH_HEAD_SIZE) return KOP_ERR_MALFORMED;
+  uint32_t computed = kopi_crc32c(0, entry + KOPI_AT_ATTRIBUTES, size - KOPI_AT_ATTRIBUTES);
+  return kopi_load_be32(entry + KOPI_AT_CRC) == computed ? KOP_OK : KOP_ERR_CHECKSUM;
+}
+
 kop_status kop_batch_check_crc(const uint8_t *batch, size_t len) {
   size_t size;
   int32_t magic;
   kop_status status = kop_batch_next(batch, len, &size, &magic);
-  if (status != KOP_OK) return status;
-  uint32_t stored =
-      magic == 2 ? kopi_load_be32(batch + KOPI_AT_CRC) : kopi_load_be32(batch + KOPI_OLD_AT_CRC);
-  uint32_t computed = magic == 2
-                          ? kopi_crc32c(0, batch + KOPI_AT_ATTRIBUTES, size - KOPI_AT_ATTRIBUTES)
-                          : kopi_message_crc(batch, size);
-  return stored == computed ? KOP_OK : KOP_ERR_CHECKSUM;
+  return status == KOP_OK ? kopi_entry_check_crc(batch, size, magic) : status;
 }
 
 void kop_batch_set_position(uint8_t *head, int64_t base_offset, int32_t leader_epoch) {

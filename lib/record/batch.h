@@ -7,6 +7,9 @@
 /* kop_batch_next with Kafka's bounds: the size field is at least 14, whatever the magic. `magic` is -1 where it cannot be seen. */
 kop_status kopi_entry_next(const uint8_t *bytes, size_t len, size_t *size, int32_t *magic);
 
+/* Compares the checksum of a whole entry that kopi_entry_next found. KOP_ERR_CHECKSUM; KOP_ERR_MALFORMED for a batch below 61 bytes. */
+kop_status kopi_entry_check_crc(const uint8_t *entry, size_t size, int32_t magic);
+
 /* Reads 61 bytes as a head without any check. */
 void kopi_head_load(const uint8_t *p, kop_batch_head *head);
 

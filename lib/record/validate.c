@@ -188,7 +188,7 @@ static kop_status check_entry(kopi_check *c, const uint8_t *entry, size_t size, 
     return kopi_refuse(c, KOP_KAFKA_MESSAGE_TOO_LARGE,
                        "the batch is larger than max.message.bytes");
   }
-  kop_status status = kop_batch_check_crc(entry, size);
+  kop_status status = kopi_entry_check_crc(entry, size, magic);
   if (status != KOP_OK) {
     return kopi_refuse(c, KOP_KAFKA_CORRUPT_MESSAGE, "the batch does not match its checksum");
   }

@@ -525,8 +525,8 @@ public final class RecordOracle {
       rule("Java allocates what a length claims and fails, libkop does not");
       return;
     }
-    if (java.error == UNKNOWN_SERVER_ERROR && (java.why.contains("Invalid negative") || java.why.contains("PartialDefaultRecord")) && kop.error == 0 && kop.rebuild != 0) {
-      // A negative epoch or timestamp, or offset deltas of a compressed batch that are not 0, 1, 2, ..., pass Kafka's
+    if (java.error == UNKNOWN_SERVER_ERROR && (java.why.contains("IllegalArgumentException") || java.why.contains("PartialDefaultRecord")) && kop.error == 0 && kop.rebuild != 0) {
+      // A negative epoch or timestamp, a transaction without a producer, or offset deltas of a compressed batch that are not 0, 1, 2, ..., pass Kafka's
       // validation, but what then converts the batch fails.
       if (Arrays.equals(javaContent(kop.stored), javaContent(payload))) rule("Java validates but cannot convert, libkop does");
       else same(false, both + "; what libkop converted has other content");
