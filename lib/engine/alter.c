@@ -57,7 +57,7 @@ static bool find_repeats(kop_engine *e, kopi_alter *a, kop_now now) {
     if (len > 0) memcpy(key + 1, a->items[i].name.ptr, len);
     keys[i] = (kop_slice){.ptr = key, .len = len + 1};
   }
-  if (!kopi_find_repeats(e, r, keys, a->items_len, marks, now)) return false;
+  if (!kopi_find_repeats(e, r, keys, a->items_len, marks, NULL, now)) return false;
   for (size_t i = 0; i < a->items_len; i++) {
     if (marks[i] != KOPI_REPEAT_NONE)
       fail(&a->items[i], KOP_KAFKA_INVALID_REQUEST, kopi_text("the resource is named twice"));
@@ -66,7 +66,7 @@ static bool find_repeats(kop_engine *e, kopi_alter *a, kop_now now) {
     kopi_alter_item *item = &a->items[i];
     for (uint32_t k = 0; k < item->changes_len; k++)
       keys[k] = item->changes[k].name;
-    if (!kopi_find_repeats(e, r, keys, item->changes_len, marks, now)) return false;
+    if (!kopi_find_repeats(e, r, keys, item->changes_len, marks, NULL, now)) return false;
     for (uint32_t k = 0; k < item->changes_len && item->error == 0; k++) {
       if (marks[k] != KOPI_REPEAT_NONE)
         fail(item, KOP_KAFKA_INVALID_REQUEST, about(item, keys[k], "named twice"));

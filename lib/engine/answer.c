@@ -54,13 +54,14 @@ int16_t kopi_outcome_error(const kop_completion *c) {
 }
 
 bool kopi_find_repeats(kop_engine *e, kopi_request *r, const kop_slice *names, size_t count,
-                       uint8_t *marks, kop_now now) {
+                       uint8_t *marks, size_t *firsts, kop_now now) {
   kopi_map_bytes seen;
   kopi_map_bytes_init(&seen, &e->alloc, e->cfg.seed);
   kop_status status = KOP_OK;
   for (size_t i = 0; i < count && status == KOP_OK; i++) {
     marks[i] = KOPI_REPEAT_NONE;
     uint8_t *first = kopi_map_bytes_find(&seen, names[i]);
+    if (firsts != NULL) firsts[i] = first != NULL ? (size_t)(first - marks) : i;
     if (first != NULL) {
       *first = KOPI_REPEAT_FIRST;
       marks[i] = KOPI_REPEAT_AGAIN;

@@ -30,11 +30,11 @@ int16_t kopi_outcome_error(const kop_completion *c);
 enum kopi_repeat { KOPI_REPEAT_NONE, KOPI_REPEAT_FIRST, KOPI_REPEAT_AGAIN };
 
 /*
- * Marks names that stand several times: marks[i] is KOPI_REPEAT_FIRST for the first of them and _AGAIN for all others. False: as
- * kopi_request_alloc.
+ * Marks names that stand several times: marks[i] is KOPI_REPEAT_FIRST for the first of them and _AGAIN for all others. `firsts`, if not NULL,
+ * tells for each name where the first equal one stands. False: as kopi_request_alloc.
  */
 bool kopi_find_repeats(kop_engine *e, kopi_request *r, const kop_slice *names, size_t count,
-                       uint8_t *marks, kop_now now);
+                       uint8_t *marks, size_t *firsts, kop_now now);
 
 typedef struct kopi_gather kopi_gather;
 

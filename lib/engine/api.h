@@ -46,7 +46,7 @@ kopi_api_handler kopi_api_metadata;
 kopi_api_handler kopi_api_offset_for_leader_epoch;
 kopi_api_handler kopi_api_produce;
 
-/* The answer to an ApiVersions request of a version that is not served: version 0 with UNSUPPORTED_VERSION and the list (KIP-511). */
+/* The answer to an ApiVersions request of a version that is not served: version 0 with UNSUPPORTED_VERSION and those that are (KIP-511). */
 void kopi_api_versions_unsupported(kop_engine *e, kopi_request *r, kop_now now);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * ApiVersions: what this node serves.
  *
- * A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the list, so that the client can choose
- * another one (KIP-511). A client that names itself must do so in letters, digits, dots and dashes (KIP-511), and one that
+ * A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of this one API, so that the
+ * client can choose another one (KIP-511). A client that names itself must do so in letters, digits, dots and dashes (KIP-511), and one that
  * knows whom it wants to talk to says so (KIP-1242) and is told if it has reached somebody else.
  */
 #include "engine/answer.h"
@@ -47,7 +47,8 @@ static void answer(kop_engine *e, kopi_request *r, int16_t error, kop_now now) {
   if (p.api_keys.ptr == NULL) return;
   for (size_t i = 0; i < count; i++) {
     const kopi_api *api = kopi_api_at(i);
-    if (!kopi_serves(e, api->needs)) continue;
+    bool told = error != KOP_KAFKA_UNSUPPORTED_VERSION || api->key == r->api_key;
+    if (!told || !kopi_serves(e, api->needs)) continue;
     api_version *to = &p.api_keys.ptr[p.api_keys.len++];
     to->api_key = api->key;
     to->min_version = api->min;

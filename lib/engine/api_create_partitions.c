@@ -100,7 +100,7 @@ static bool collect(kop_engine *e, create_partitions *all, kop_now now) {
   if (all->p.results.ptr == NULL) return false;
   for (size_t i = 0; i < n; i++)
     names[i] = all->q.topics.ptr[i].name;
-  if (!kopi_find_repeats(e, r, names, n, marks, now)) return false;
+  if (!kopi_find_repeats(e, r, names, n, marks, NULL, now)) return false;
   for (size_t i = 0; i < n; i++) {
     if (marks[i] == KOPI_REPEAT_AGAIN) continue;
     growth *g = &all->items[all->p.results.len];

@@ -263,7 +263,7 @@ static bool drop_repeats(kop_engine *e, create_topics *all, kop_now now) {
   if (marks == NULL) return false;
   for (size_t i = 0; i < n; i++)
     names[i] = all->items[i].from->name;
-  if (!kopi_find_repeats(e, all->gather.r, names, n, marks, now)) return false;
+  if (!kopi_find_repeats(e, all->gather.r, names, n, marks, NULL, now)) return false;
   int32_t kept = 0;
   for (size_t i = 0; i < n; i++) {
     if (marks[i] == KOPI_REPEAT_AGAIN) continue;

@@ -70,9 +70,24 @@ static void start(kop_engine *e, trim *t) {
   kopi_op_emit(&e->ops, op);
 }
 
-static int16_t check(trim *t, const kopi_topic *topic) {
+/* Whether the topic's old records may go at all: not if they are only compacted. */
+static bool deletes(const kop_engine *e, const kopi_topic *topic) {
+  const kopi_config_row *row = kopi_config_row_of(KOP_CONFIG_TOPIC, kopi_text("cleanup.policy"));
+  char digits[KOPI_CONFIG_DIGITS];
+  int8_t source;
+  kop_slice rest = kopi_topic_config_value(&e->settings, topic->configs, topic->configs_len, row,
+                                           digits, &source);
+  kop_slice policy;
+  while (kopi_config_list_next(&rest, &policy)) {
+    if (kopi_slice_equal(policy, kopi_text("delete"))) return true;
+  }
+  return false;
+}
+
+static int16_t check(const kop_engine *e, trim *t, const kopi_topic *topic) {
   if (t->p == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   if (topic->internal) return KOP_KAFKA_INVALID_TOPIC_EXCEPTION;
+  if (topic->settings.compacts && !deletes(e, topic)) return KOP_KAFKA_POLICY_VIOLATION;
   int16_t error = kopi_partition_leads(t->p);
   if (error != 0) return error;
   if (t->offset == TO_HIGH_WATERMARK) t->offset = t->p->high_watermark;
@@ -150,7 +165,7 @@ static bool lay_out(kop_engine *e, delete_records *all, kop_now now) {
     t->to->partition_index = t->index;
     t->to->low_watermark = -1;
     if (topic != NULL) t->p = kopi_topic_partition_at(topic, t->index);
-    t->to->error_code = check(t, topic);
+    t->to->error_code = check(e, t, topic);
   }
   return true;
 }

@@ -86,36 +86,52 @@ static kop_slice key_of(const kop_engine *e, const deletion *d) {
   return t != NULL ? t->name : (kop_slice){.ptr = d->id.bytes, .len = sizeof d->id.bytes};
 }
 
+/* A topic that is meant twice is answered with all that was given of it. */
+static void merge(deletion *first, const deletion *again) {
+  if (first->to->name.ptr == NULL) first->to->name = again->name;
+  if (kopi_uuid_is_zero(&first->to->topic_id)) first->to->topic_id = again->id;
+  fail(first, KOP_KAFKA_INVALID_REQUEST, "the topic is named twice");
+}
+
+/* Takes out the items that were merged into others. */
+static void close_up(delete_topics *all) {
+  int32_t kept = 0;
+  for (int32_t i = 0; i < all->p.responses.len; i++) {
+    if (all->items[i].to == NULL) continue;
+    topic_result *to = &all->p.responses.ptr[kept];
+    *to = *all->items[i].to;
+    all->items[kept] = all->items[i];
+    all->items[kept++].to = to;
+  }
+  all->p.responses.len = kept;
+}
+
 /* Items with both or neither of name and id are wrong; the others are wrong if another one means the same topic. */
 static bool find_faults(kop_engine *e, delete_topics *all, kop_now now) {
+  kopi_request *r = all->gather.r;
   size_t n = (size_t)all->p.responses.len;
-  kop_slice *keys = kopi_request_alloc(e, all->gather.r, n + 1, sizeof(kop_slice), now);
-  uint8_t *marks = keys == NULL ? NULL : kopi_request_alloc(e, all->gather.r, n + 1, 1, now);
+  deletion **sound = kopi_request_alloc(e, r, n + 1, sizeof(deletion *), now);
+  kop_slice *keys = sound == NULL ? NULL : kopi_request_alloc(e, r, n + 1, sizeof(kop_slice), now);
+  size_t *firsts = keys == NULL ? NULL : kopi_request_alloc(e, r, n + 1, sizeof(size_t), now);
+  uint8_t *marks = firsts == NULL ? NULL : kopi_request_alloc(e, r, n + 1, 1, now);
   if (marks == NULL) return false;
-  size_t sound = 0;
+  size_t len = 0;
   for (size_t i = 0; i < n; i++) {
     deletion *d = &all->items[i];
     if ((d->name.ptr != NULL) == kopi_uuid_is_zero(&d->id)) {
-      keys[sound++] = key_of(e, d);
+      sound[len] = d;
+      keys[len++] = key_of(e, d);
     } else {
       fail(d, KOP_KAFKA_INVALID_REQUEST, "either the topic's name or its id must be given");
     }
   }
-  if (!kopi_find_repeats(e, all->gather.r, keys, sound, marks, now)) return false;
-  int32_t kept = 0;
-  sound = 0;
-  for (size_t i = 0; i < n; i++) {
-    uint8_t mark = all->items[i].to->error_code != 0 ? KOPI_REPEAT_NONE : marks[sound++];
-    if (mark == KOPI_REPEAT_AGAIN) continue;
-    topic_result *to = &all->p.responses.ptr[kept];
-    *to = *all->items[i].to;
-    all->items[kept] = all->items[i];
-    all->items[kept].to = to;
-    if (mark == KOPI_REPEAT_FIRST)
-      fail(&all->items[kept], KOP_KAFKA_INVALID_REQUEST, "the topic is named twice");
-    kept++;
+  if (!kopi_find_repeats(e, r, keys, len, marks, firsts, now)) return false;
+  for (size_t i = 0; i < len; i++) {
+    if (marks[i] != KOPI_REPEAT_AGAIN) continue;
+    merge(sound[firsts[i]], sound[i]);
+    sound[i]->to = NULL;
   }
-  all->p.responses.len = kept;
+  close_up(all);
   return true;
 }
 

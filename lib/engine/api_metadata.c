@@ -111,7 +111,7 @@ static bool fill_asked(kop_engine *e, metadata *m, kop_metadata_response *p, kop
                   ? (kop_slice){.ptr = from->topic_id.bytes, .len = sizeof from->topic_id.bytes}
                   : from->name;
   }
-  if (!kopi_find_repeats(e, m->gather.r, keys, n, marks, now)) return false;
+  if (!kopi_find_repeats(e, m->gather.r, keys, n, marks, NULL, now)) return false;
   for (size_t i = 0; i < n; i++) {
     const topic_request *from = &m->q.topics.ptr[i];
     if (marks[i] == KOPI_REPEAT_AGAIN || (m->by_id && kopi_uuid_is_zero(&from->topic_id))) continue;

@@ -103,6 +103,28 @@ Test(delete_records, topics_and_partitions_named_twice) {
   kh_stop(&h);
 }
 
+static void compacting_store(kop_engine_config *config) {
+  config->store |= KOP_STORE_COMPACTS_KEYS;
+}
+
+Test(delete_records, not_of_a_topic_that_is_only_compacted) {
+  cat c;
+  kh h;
+  cat_start(&c, &h, compacting_store);
+  kh_conn *conn = kh_connect(&h);
+  kop_config_entry only = {kh_text("cleanup.policy"), kh_text("compact")};
+  kop_config_entry both = {kh_text("cleanup.policy"), kh_text("compact, delete")};
+  kh_topic_with(&h, "only", 8, 1, &only, 1);
+  kh_topic_with(&h, "both", 9, 1, &both, 1);
+  cut one = cut_at(0, -1);
+  trimmed all[] = {trim_of("only", &one, 1), trim_of("both", &one, 1)};
+  trim(&c, conn, 2, all, 2);
+  cr_assert_str_eq(cat_text(trims.topics.ptr[0].name), "both");
+  cr_assert_eq(trims.topics.ptr[0].partitions.ptr[0].error_code, 0);
+  cr_assert_eq(trims.topics.ptr[1].partitions.ptr[0].error_code, 44);
+  kh_stop(&h);
+}
+
 static kh_way hold_trims(kh *h, const kop_effect *fx, void *data) {
   (void)h;
   (void)data;

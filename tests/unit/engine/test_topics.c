@@ -456,6 +456,10 @@ Test(delete_topics, by_state) {
     cr_assert_eq(gone.responses.ptr[0].error_code, refused[i].error, "case %zu", i);
     cr_assert_not_null(gone.responses.ptr[0].error_message.ptr);
   }
+  doomed mixed[] = {state_of("v", 0), state_of(NULL, 3)};
+  delete_states(&c, conn, mixed, 2);
+  cr_assert_eq(gone.responses.ptr[0].topic_id.bytes[0], 3, "answered with all that was given");
+  cr_assert_str_eq(cat_text(gone.responses.ptr[0].name), "v");
   cr_assert_not_null(cat_find(&c, "v"));
   doomed good[] = {state_of("t", 0), state_of(NULL, 2)};
   delete_states(&c, conn, good, 2);
