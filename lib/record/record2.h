@@ -13,6 +13,7 @@
 
 #include <kop/record.h>
 
+#include "base/compiler.h"
 #include "base/varint.h"
 
 typedef struct kopi_record2 {
@@ -74,7 +75,7 @@ static inline const uint8_t *kopi_field_read(const uint8_t *p, const uint8_t *en
 const uint8_t *kopi_headers_skip(const uint8_t *p, const uint8_t *end, int32_t count);
 
 /* Parses the body [p, end), which must be used up; 0 if it is malformed. */
-static inline int kopi_record2_parse(const uint8_t *p, const uint8_t *end, kopi_record2 *r) {
+KOPI_INLINE int kopi_record2_parse(const uint8_t *p, const uint8_t *end, kopi_record2 *r) {
   if (p == end) return 0;
   p = kopi_varlong_read2(p + 1, end, &r->timestamp_delta);
   if (p == NULL) return 0;
