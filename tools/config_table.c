@@ -6,7 +6,7 @@
 #include <kop/config.h>
 #include <stdio.h>
 
-#include "settings.h"
+#include "properties.h"
 
 /* Text for a table's cell: a bar would end it. */
 static void cell(const char *text) {

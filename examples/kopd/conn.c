@@ -16,8 +16,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   if (status != KOP_OK) cap = 0;
   *buf = uv_buf_init((char *)place, cap > UINT32_MAX ? UINT32_MAX : (unsigned)cap);
   if (status == KOP_ERR_NOMEM) {
-    kopd_log(KOP_LOG_WARN, kopd_transport_node(c->transport),
-             "connection %llu closed: no memory for its request", (unsigned long long)c->id);
+    kopd_log_line(KOP_LOG_WARN, kopd_transport_node(c->transport),
+                  "connection %llu closed: no memory for its request", (unsigned long long)c->id);
     kopd_conn_close(c);
   }
 }

@@ -19,7 +19,7 @@ static kop_slice slice_of(const char *text) {
  * The settings of kop/config.h among those that were given. *count receives how many; NULL if
  * memory is refused.
  */
-static kop_config_entry *broker_settings(const kopd_settings *s, uint32_t *count) {
+static kop_config_entry *broker_settings(const kopd_properties *s, uint32_t *count) {
   kop_config_entry *entries = calloc(s->count + 1, sizeof *entries);
   if (entries == NULL) return NULL;
   for (size_t i = 0; i < s->count; i++) {
@@ -31,8 +31,8 @@ static kop_config_entry *broker_settings(const kopd_settings *s, uint32_t *count
   return entries;
 }
 
-static uint64_t idle_ns(const kopd_settings *s) {
-  const kopd_setting *idle = kopd_settings_get(s, "connections.max.idle.ms");
+static uint64_t idle_ns(const kopd_properties *s) {
+  const kopd_property *idle = kopd_properties_get(s, "connections.max.idle.ms");
   long long ms = idle != NULL ? strtoll(idle->value, NULL, 10) : 600000;
   return ms <= 0 ? 0 : (uint64_t)ms * 1000000u;
 }

@@ -139,7 +139,7 @@ void kopd_log_text(uint32_t level, int32_t node, const char *text, size_t len) {
   write_line(line, kopd_log_format(line, wall_ms, level, node, text, len));
 }
 
-void kopd_log(uint32_t level, int32_t node, const char *format, ...) {
+void kopd_log_line(uint32_t level, int32_t node, const char *format, ...) {
   if (level > atomic_load(&max_level)) return;
   char text[KOPD_LOG_LINE_MAX];
   va_list args;

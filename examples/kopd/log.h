@@ -26,7 +26,7 @@ void kopd_log_set_level(uint32_t level);
 void kopd_log_set_fd(int fd);
 
 /* level is KOP_LOG_; node 0 is the process itself. */
-void kopd_log(uint32_t level, int32_t node, const char *format, ...)
+void kopd_log_line(uint32_t level, int32_t node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same for text that is already there and may hold anything. */

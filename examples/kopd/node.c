@@ -97,7 +97,7 @@ static void tell_cluster(kopd_node *n, kop_now now) {
   if (status == KOP_OK)
     n->cluster_version = version;
   else
-    kopd_log(KOP_LOG_ERROR, n->id, "cannot take the list of nodes: %s", kop_strerror(status));
+    kopd_log_line(KOP_LOG_ERROR, n->id, "cannot take the list of nodes: %s", kop_strerror(status));
 }
 
 /* What the store has to say, into the engine. Returns how much that was. */
@@ -112,16 +112,17 @@ static size_t take_from_store(kopd_node *n, kop_now now) {
       kop_status status = kop_engine_push(n->engine, &events[i], now);
       /* A partition may have gone with its topic before its last event came. */
       if (status != KOP_OK && status != KOP_ERR_NOT_FOUND)
-        kopd_log(KOP_LOG_ERROR, n->id, "event %u of the store was not taken: %s: %s",
-                 (unsigned)events[i].kind, kop_strerror(status), kop_engine_error_text(n->engine));
+        kopd_log_line(KOP_LOG_ERROR, n->id, "event %u of the store was not taken: %s: %s",
+                      (unsigned)events[i].kind, kop_strerror(status),
+                      kop_engine_error_text(n->engine));
     }
   }
   while ((count = kopd_store_poll(n->client, items, BATCH)) > 0) {
     all += count;
     kop_status status = kop_engine_complete(n->engine, items, sizeof items[0], count, now);
     if (status != KOP_OK)
-      kopd_log(KOP_LOG_ERROR, n->id, "an answer of the store was not taken: %s: %s",
-               kop_strerror(status), kop_engine_error_text(n->engine));
+      kopd_log_line(KOP_LOG_ERROR, n->id, "an answer of the store was not taken: %s: %s",
+                    kop_strerror(status), kop_engine_error_text(n->engine));
   }
   return all;
 }
@@ -137,8 +138,8 @@ static void carry_out(kopd_node *n, const kop_effect *effect) {
   case KOP_EFFECT_LOG: {
     const kop_log_line *line = effect->body;
     if (line->dropped > 0)
-      kopd_log(KOP_LOG_WARN, n->id, "%llu log lines of the engine found no room",
-               (unsigned long long)line->dropped);
+      kopd_log_line(KOP_LOG_WARN, n->id, "%llu log lines of the engine found no room",
+                    (unsigned long long)line->dropped);
     kopd_log_text(line->level, n->id, (const char *)line->text.ptr, line->text.len);
     break;
   }
@@ -169,8 +170,8 @@ static void on_give_up(uv_timer_t *timer) {
   kopd_node *n = timer->data;
   kop_engine_stats s = {0};
   kop_engine_stats_get(n->engine, &s, sizeof s);
-  kopd_log(KOP_LOG_ERROR, n->id, "did not come to rest (%llu requests open); ending at once",
-           (unsigned long long)s.requests_open);
+  kopd_log_line(KOP_LOG_ERROR, n->id, "did not come to rest (%llu requests open); ending at once",
+                (unsigned long long)s.requests_open);
   _exit(1);
 }
 
@@ -178,16 +179,16 @@ static void on_cut(uv_timer_t *timer) {
   kopd_node *n = timer->data;
   kop_engine_stats s = {0};
   kop_engine_stats_get(n->engine, &s, sizeof s);
-  kopd_log(KOP_LOG_WARN, n->id,
-           "cutting %u connections with %llu requests under way: drain.timeout.ms is over",
-           kopd_transport_connections(n->transport), (unsigned long long)s.requests_open);
+  kopd_log_line(KOP_LOG_WARN, n->id,
+                "cutting %u connections with %llu requests under way: drain.timeout.ms is over",
+                kopd_transport_connections(n->transport), (unsigned long long)s.requests_open);
   kopd_transport_close_all(n->transport);
   uv_timer_start(&n->cut, on_give_up, GIVE_UP_MS, 0);
   n->changed = 1;
 }
 
 static void begin_drain(kopd_node *n, kop_now now) {
-  kopd_log(KOP_LOG_INFO, n->id, "draining");
+  kopd_log_line(KOP_LOG_INFO, n->id, "draining");
   kopd_transport_stop_listening(n->transport);
   kop_engine_shutdown(n->engine, now);
   uv_update_time(&n->loop);
@@ -239,7 +240,7 @@ static void run(void *arg) {
   n->changed = 1;
   publish(n, KOPD_NODE_RUNNING);
   uv_run(&n->loop, UV_RUN_DEFAULT);
-  kopd_log(KOP_LOG_INFO, n->id, "ended");
+  kopd_log_line(KOP_LOG_INFO, n->id, "ended");
   publish(n, KOPD_NODE_ENDED);
 }
 

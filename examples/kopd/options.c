@@ -17,7 +17,7 @@ typedef struct report {
 static int set_from_flag(kopd_options *o, const char *flag, const char *value, report r) {
   const kopd_own_setting *own = kopd_own_setting_of_flag(flag);
   if (own != NULL)
-    return kopd_settings_set(&o->settings, own->name, value, KOPD_FROM_FLAG, flag, r.text, r.cap);
+    return kopd_properties_set(&o->settings, own->name, value, KOPD_FROM_FLAG, flag, r.text, r.cap);
   const char *equals = strchr(value, '=');
   if (equals == NULL || equals == value) {
     snprintf(r.text, r.cap, "--set: %s: expected NAME=VALUE", value);
@@ -25,7 +25,8 @@ static int set_from_flag(kopd_options *o, const char *flag, const char *value, r
   }
   char name[256];
   snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
-  return kopd_settings_set(&o->settings, name, equals + 1, KOPD_FROM_FLAG, "--set", r.text, r.cap);
+  return kopd_properties_set(&o->settings, name, equals + 1, KOPD_FROM_FLAG, "--set", r.text,
+                             r.cap);
 }
 
 /* Reads flags; --config is only noted. Both "--flag VALUE" and "--flag=VALUE" are taken. */
@@ -63,14 +64,14 @@ static int read_flags(kopd_options *o, int argc, char *const *argv, const char *
 }
 
 static const char *text_of(const kopd_options *o, const char *name) {
-  const kopd_setting *s = kopd_settings_get(&o->settings, name);
+  const kopd_property *s = kopd_properties_get(&o->settings, name);
   return s != NULL ? s->value : NULL;
 }
 
 /* A whole number within bounds; *out keeps its value if the setting was not given. */
 static int number(const kopd_options *o, const char *name, int64_t min, int64_t max, int64_t *out,
                   report r) {
-  const kopd_setting *s = kopd_settings_get(&o->settings, name);
+  const kopd_property *s = kopd_properties_get(&o->settings, name);
   if (s == NULL) return 0;
   char *end = NULL;
   long long value = strtoll(s->value, &end, 10);
@@ -86,7 +87,7 @@ static int number(const kopd_options *o, const char *name, int64_t min, int64_t 
 /* The place in words of a setting's value, or -1. The list ends with NULL. */
 static int choice(const kopd_options *o, const char *name, const char *const *words, int otherwise,
                   report r) {
-  const kopd_setting *s = kopd_settings_get(&o->settings, name);
+  const kopd_property *s = kopd_properties_get(&o->settings, name);
   if (s == NULL) return otherwise;
   for (int i = 0; words[i] != NULL; i++) {
     if (strcmp(words[i], s->value) == 0) return i;
@@ -181,7 +182,7 @@ static int resolve_store(kopd_options *o, report r) {
 }
 
 static int resolve_metrics(kopd_options *o, report r) {
-  const kopd_setting *s = kopd_settings_get(&o->settings, "metrics");
+  const kopd_property *s = kopd_properties_get(&o->settings, "metrics");
   const char *text = s != NULL ? s->value : "127.0.0.1:9404";
   const char *why = "";
   o->metrics_asked = s != NULL;
@@ -212,13 +213,14 @@ int kopd_options_read(kopd_options *o, int argc, char *const *argv, char *const 
   *o = (kopd_options){.action = KOPD_RUN};
   if (read_flags(o, argc, argv, &config, r) != 0) return -1;
   if (o->action != KOPD_RUN) return 0;
-  if (config != NULL && kopd_settings_read_file(&o->settings, config, err, errcap) != 0) return -1;
-  if (kopd_settings_read_environment(&o->settings, environ_, err, errcap) != 0) return -1;
+  if (config != NULL && kopd_properties_read_file(&o->settings, config, err, errcap) != 0)
+    return -1;
+  if (kopd_properties_read_environment(&o->settings, environ_, err, errcap) != 0) return -1;
   return resolve(o, r);
 }
 
 void kopd_options_free(kopd_options *o) {
-  kopd_settings_free(&o->settings);
+  kopd_properties_free(&o->settings);
 }
 
 void kopd_options_help(FILE *out) {

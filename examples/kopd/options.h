@@ -8,14 +8,14 @@
 #include <stdio.h>
 
 #include "listeners.h"
-#include "settings.h"
+#include "properties.h"
 
 /* What main does with the outcome. */
 enum { KOPD_RUN = 0, KOPD_SHOW_HELP = 1, KOPD_SHOW_VERSION = 2 };
 
 typedef struct kopd_options {
-  int action;             /* KOPD_RUN and so on */
-  kopd_settings settings; /* everything that was given; the broker settings go to the engine */
+  int action;               /* KOPD_RUN and so on */
+  kopd_properties settings; /* everything that was given; the broker settings go to the engine */
   kopd_listeners listeners;
   char store[KOPD_VALUE_MAX + 8];
   int32_t durability; /* KOPD_DURABILITY_ */

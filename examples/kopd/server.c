@@ -23,11 +23,11 @@
 
 static void on_store_log(void *user_data, int32_t level, const char *text) {
   (void)user_data;
-  kopd_log((uint32_t)level, 0, "store: %s", text);
+  kopd_log_line((uint32_t)level, 0, "store: %s", text);
 }
 
 static int64_t broker_number(const kopd_options *o, const char *name, int64_t otherwise) {
-  const kopd_setting *s = kopd_settings_get(&o->settings, name);
+  const kopd_property *s = kopd_properties_get(&o->settings, name);
   return s != NULL ? strtoll(s->value, NULL, 10) : otherwise;
 }
 
@@ -59,7 +59,7 @@ static int open_store(kopd_server *s) {
                                                       (int64_t)config.retention_check_ms);
   config.log = on_store_log;
   if (kopd_store_open(&config, &s->store, err, sizeof err) != 0) {
-    kopd_log(KOP_LOG_ERROR, 0, "cannot open the store %s: %s", s->options->store, err);
+    kopd_log_line(KOP_LOG_ERROR, 0, "cannot open the store %s: %s", s->options->store, err);
     return -1;
   }
   return 0;
@@ -79,11 +79,11 @@ static uint32_t connections_per_node(const kopd_options *o) {
   uint64_t each = room / o->nodes;
   if (each >= o->max_connections) return o->max_connections;
   /* Worth a warning only to those who asked for more. */
-  int asked = kopd_settings_get(&o->settings, "max.connections") != NULL;
-  kopd_log(asked ? KOP_LOG_WARN : KOP_LOG_DEBUG, 0,
-           "at most %llu connections to a node instead of %u: the process may open %llu files "
-           "(ulimit -n)",
-           (unsigned long long)each, o->max_connections, (unsigned long long)limit.rlim_cur);
+  int asked = kopd_properties_get(&o->settings, "max.connections") != NULL;
+  kopd_log_line(asked ? KOP_LOG_WARN : KOP_LOG_DEBUG, 0,
+                "at most %llu connections to a node instead of %u: the process may open %llu files "
+                "(ulimit -n)",
+                (unsigned long long)each, o->max_connections, (unsigned long long)limit.rlim_cur);
   return (uint32_t)each;
 }
 
@@ -145,10 +145,10 @@ static void on_signal(uv_signal_t *handle, int signum) {
   kopd_server *s = handle->data;
   const char *name = signum == SIGTERM ? "SIGTERM" : "SIGINT";
   if (s->stopping) {
-    kopd_log(KOP_LOG_WARN, 0, "second signal (%s): ending at once", name);
+    kopd_log_line(KOP_LOG_WARN, 0, "second signal (%s): ending at once", name);
     _exit(128 + signum);
   }
-  kopd_log(KOP_LOG_INFO, 0, "%s: draining; a second signal ends at once", name);
+  kopd_log_line(KOP_LOG_INFO, 0, "%s: draining; a second signal ends at once", name);
   s->stopping = 1;
   for (uint32_t i = 0; i < s->options->nodes; i++) {
     if (s->nodes[i] != NULL) kopd_node_stop(s->nodes[i]);
@@ -193,9 +193,9 @@ static int start_metrics(kopd_server *s) {
   s->http = kopd_http_listen(&s->loop, &o->metrics, kopd_control_answer, s, &s->metrics_port, err,
                              sizeof err);
   if (s->http != NULL) return 0;
-  kopd_log(o->metrics_asked ? KOP_LOG_ERROR : KOP_LOG_WARN, 0, "metrics: %s%s", err,
-           o->metrics_asked ? ""
-                            : "; serving without them (--metrics HOST:PORT for another address)");
+  kopd_log_line(
+      o->metrics_asked ? KOP_LOG_ERROR : KOP_LOG_WARN, 0, "metrics: %s%s", err,
+      o->metrics_asked ? "" : "; serving without them (--metrics HOST:PORT for another address)");
   return o->metrics_asked ? -1 : 0;
 }
 
@@ -212,7 +212,7 @@ static int start_nodes(kopd_server *s) {
   }
   return 0;
 fail:
-  kopd_log(KOP_LOG_ERROR, 0, "%s", err);
+  kopd_log_line(KOP_LOG_ERROR, 0, "%s", err);
   return -1;
 }
 
@@ -248,7 +248,7 @@ int kopd_server_run(const kopd_options *options) {
   s->cluster = kopd_cluster_new(&options->listeners, options->first_node_id, options->nodes);
   if (s->cluster == NULL || open_store(s) != 0) goto out;
   if (start_loop(s) != 0) {
-    kopd_log(KOP_LOG_ERROR, 0, "cannot make an event loop");
+    kopd_log_line(KOP_LOG_ERROR, 0, "cannot make an event loop");
     goto out;
   }
   s->loop_made = 1;
@@ -258,7 +258,7 @@ int kopd_server_run(const kopd_options *options) {
   }
   kopd_banner_print(s);
   uv_run(&s->loop, UV_RUN_DEFAULT);
-  kopd_log(KOP_LOG_INFO, 0, "ended");
+  kopd_log_line(KOP_LOG_INFO, 0, "ended");
   status = 0;
 out:
   if (s->loop_made) uv_loop_close(&s->loop);

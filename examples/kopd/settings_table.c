@@ -2,7 +2,7 @@
  * The settings that kopd adds to Kafka's own, one row each; --help and docs/configuration.md are
  * made from this table.
  */
-#include "settings.h"
+#include "properties.h"
 
 #include <string.h>
 

@@ -130,9 +130,9 @@ static void refuse(kopd_transport *t, const char *peer, const char *why) {
   t->refused++;
   t->refused_since++;
   if (now - t->refused_logged_ns < 1000000000u && t->refused_logged_ns != 0) return;
-  kopd_log(KOP_LOG_WARN, t->config.node_id,
-           "connection from %s refused: %s (%llu refused since the last such line)", peer, why,
-           (unsigned long long)t->refused_since);
+  kopd_log_line(KOP_LOG_WARN, t->config.node_id,
+                "connection from %s refused: %s (%llu refused since the last such line)", peer, why,
+                (unsigned long long)t->refused_since);
   t->refused_logged_ns = now;
   t->refused_since = 0;
 }

@@ -55,9 +55,9 @@ Test(log, a_flood_is_cut_and_counted) {
   cr_assert_eq(pipe(pipe_fds), 0);
   kopd_log_set_fd(pipe_fds[1]);
   for (int i = 0; i < 10 * KOPD_LOG_LINES_PER_SECOND; i++) {
-    kopd_log(KOP_LOG_WARN, 0, "w");
+    kopd_log_line(KOP_LOG_WARN, 0, "w");
     if (i % 100 == 99) { /* errors pass, whatever floods, and say what was left out */
-      kopd_log(KOP_LOG_ERROR, 0, "e");
+      kopd_log_line(KOP_LOG_ERROR, 0, "e");
     }
   }
   close(pipe_fds[1]);
@@ -77,8 +77,8 @@ Test(log, level_is_a_bound) {
   cr_assert_eq(pipe(pipe_fds), 0);
   kopd_log_set_fd(pipe_fds[1]);
   kopd_log_set_level(KOP_LOG_WARN);
-  kopd_log(KOP_LOG_INFO, 0, "not this");
-  kopd_log(KOP_LOG_WARN, 0, "this");
+  kopd_log_line(KOP_LOG_INFO, 0, "not this");
+  kopd_log_line(KOP_LOG_WARN, 0, "this");
   close(pipe_fds[1]);
   cr_assert_eq(count_lines(pipe_fds[0], last, sizeof last), 1);
   cr_assert(strstr(last, "this") != NULL && strstr(last, "not") == NULL);

@@ -8,8 +8,8 @@
  * Which names exist: kopd's own (settings_table.c) and the broker settings of kop/config.h. Each
  * value remembers where it came from, so that a complaint can name the place.
  */
-#ifndef KOPD_SETTINGS_H
-#define KOPD_SETTINGS_H
+#ifndef KOPD_PROPERTIES_H
+#define KOPD_PROPERTIES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,19 +30,19 @@ typedef struct kopd_own_setting {
 } kopd_own_setting;
 
 /* One value that was given. */
-typedef struct kopd_setting {
+typedef struct kopd_property {
   char *name;
   char *value;
   char *where; /* "--set", "kopd.properties line 3", "environment KOP_STORE" */
   int from;    /* KOPD_FROM_ */
-} kopd_setting;
+} kopd_property;
 
 /* All values that were given, in order of their first mention. Zero it to start. */
-typedef struct kopd_settings {
-  kopd_setting *items;
+typedef struct kopd_properties {
+  kopd_property *items;
   size_t count;
   size_t cap;
-} kopd_settings;
+} kopd_properties;
 
 /* kopd's own settings; index from 0, NULL past the end. */
 const kopd_own_setting *kopd_own_setting_at(size_t index);
@@ -57,22 +57,22 @@ int kopd_setting_exists(const char *name);
  * Notes a value. Returns 0, or -1 with one sentence in err: no such name, a value that the table
  * refuses, no memory. where is copied.
  */
-int kopd_settings_set(kopd_settings *s, const char *name, const char *value, int from,
-                      const char *where, char *err, size_t errcap);
+int kopd_properties_set(kopd_properties *s, const char *name, const char *value, int from,
+                        const char *where, char *err, size_t errcap);
 
 /* The value that wins, or NULL. */
-const kopd_setting *kopd_settings_get(const kopd_settings *s, const char *name);
+const kopd_property *kopd_properties_get(const kopd_properties *s, const char *name);
 
 /*
  * Takes every KOP_... variable that names a setting; others (KOP_CACHE of the build) are left
- * alone. Returns as kopd_settings_set.
+ * alone. Returns as kopd_properties_set.
  */
-int kopd_settings_read_environment(kopd_settings *s, char *const *environ_, char *err,
-                                   size_t errcap);
+int kopd_properties_read_environment(kopd_properties *s, char *const *environ_, char *err,
+                                     size_t errcap);
 
-/* Reads a file in Java's properties format. Returns as kopd_settings_set. */
-int kopd_settings_read_file(kopd_settings *s, const char *path, char *err, size_t errcap);
+/* Reads a file in Java's properties format. Returns as kopd_properties_set. */
+int kopd_properties_read_file(kopd_properties *s, const char *path, char *err, size_t errcap);
 
-void kopd_settings_free(kopd_settings *s);
+void kopd_properties_free(kopd_properties *s);
 
 #endif
