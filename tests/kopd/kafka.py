@@ -115,7 +115,11 @@ class Connection:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
-        self.socket.connect(address)
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.socket.close()
+            raise
 
     def __enter__(self):
         return self
@@ -210,8 +214,9 @@ def metadata_result(answer):
         partitions = {}
         for _ in range(take("i")):
             part_error, index, leader = take("hii")
-            place += 4 * take("i")
-            place += 4 * take("i")
+            for _ in ("replicas", "in sync"):
+                count = take("i")
+                place += 4 * count
             partitions[index] = (part_error, leader)
         topics[name] = (error, partitions)
     return nodes, controller, topics

@@ -77,14 +77,16 @@ class Kopd:
         else:
             status = self.process.wait()
             self.drainer.join()
+            self.process.stdout.close()
             raise RuntimeError(f"kopd ended with {status} before it was ready:\n" + "".join(self.log))
         self.ready = time.monotonic() - self.started
         metrics = re.search(r"metrics: (http://\S+)/metrics", "".join(self.banner))
         self.http = metrics.group(1) if metrics else None
 
     def drain_log(self, stream):
-        for line in stream:
-            self.log.append(line)
+        with stream:
+            for line in stream:
+                self.log.append(line)
 
     @property
     def address(self):

@@ -65,9 +65,13 @@ class Nodes(unittest.TestCase):
             kopd.start()
             with kopd.connect() as c:
                 for partition in range(6):
-                    answer = c.call(kafka.fetch("t", 0, partition))
-                    error, high_watermark, records = kafka.fetch_result(answer, "t")
-                    self.assertEqual((error, high_watermark), (0, 1))
+                    def taken_over():
+                        answer = c.call(kafka.fetch("t", 0, partition))
+                        error, high_watermark, records = kafka.fetch_result(answer, "t")
+                        self.assertIn(error, (0, kafka.NOT_LEADER_OR_FOLLOWER))
+                        return error == 0 and (high_watermark, records)
+                    high_watermark, records = wait_until(taken_over)
+                    self.assertEqual(high_watermark, 1)
                     self.assertIn(b"%d" % partition, records)
 
     def test_a_node_stops_and_starts(self):
@@ -82,8 +86,8 @@ class Nodes(unittest.TestCase):
             wait_until(lambda: "node 2: stopped" in kopd.get("/health")[1])
             self.assertEqual(kopd.get("/health")[0], 503)
             self.assertEqual(kopd.get("/nodes/2/stop", "POST")[0], 409)
-            with self.assertRaises(ConnectionRefusedError):
-                kopd.connect(1)
+            with self.assertRaises(ConnectionRefusedError), kopd.connect(1):
+                pass
             wait_until(lambda: 2 not in leaders(kopd, "t")[0])
             wait_until(lambda: 2 not in leaders(kopd, "t")[2].values())
             nodes, _, during = leaders(kopd, "t")

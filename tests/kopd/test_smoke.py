@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 import kafka
-from server import Kopd
+from server import Kopd, free_ports
 
 
 def kcat(kopd, *arguments, text=""):
@@ -54,14 +54,14 @@ class Smoke(unittest.TestCase):
             self.assertEqual(nodes, {1: ("kafka.example", 4711)})
 
     def test_listeners_advertise_their_own(self):
-        with Kopd(store="memory:", nodes=1,
-                  settings=("listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUT:PLAINTEXT",
-                            "advertised.listeners=OUT://out.example:1")) as kopd:
-            kopd.stop()
-            port = kopd.ports[0]
-            kopd.flags += ["--set", f"listeners=PLAINTEXT://127.0.0.1:{port},OUT://127.0.0.1:0"]
-            kopd.start()
-            self.assertIn("listener OUT are told to connect to out.example:1", "".join(kopd.banner))
+        port = free_ports(1)
+        with Kopd(store="memory:", ports=port, settings=(
+                f"listeners=PLAINTEXT://127.0.0.1:{port},OUT://127.0.0.1:0",
+                "advertised.listeners=OUT://out.example:1",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUT:PLAINTEXT")) as kopd:
+            banner = "".join(kopd.banner)
+            self.assertIn(f"listener PLAINTEXT are told to connect to 127.0.0.1:{port}\n", banner)
+            self.assertIn("listener OUT are told to connect to out.example:1\n", banner)
 
     def test_idle_memory_and_first_answer(self):
         for store in ("memory:", None):
