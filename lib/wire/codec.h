@@ -34,8 +34,8 @@ int32_t kopi_struct_get(uint32_t struct_id);
 /* Runs SET ops on zeroed memory. */
 void kopi_defaults_set(const kopi_op *op, size_t count, uint8_t *base);
 
-/* Whether all IS ops hold. */
-uint8_t kopi_defaults_hold(const kopi_op *op, size_t count, const uint8_t *base);
+/* Whether all IS ops up to the END hold. */
+uint8_t kopi_defaults_hold(const kopi_op *op, const uint8_t *base);
 
 /* kop_message_decode with an internal arena. */
 kop_status kopi_message_decode(uint32_t id, int16_t version, kopi_arena *arena, const uint8_t *in,

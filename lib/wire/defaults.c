@@ -43,53 +43,72 @@ void kopi_defaults_set(const kopi_op *op, size_t count, uint8_t *base) {
   }
 }
 
-static inline uint8_t holds(const kopi_op *op, const uint8_t *at) {
-  static const kop_uuid zero;
-  kop_slice slice;
-  kopi_array array;
-  uint16_t v16;
-  uint32_t v32;
-  uint64_t v64;
-  switch (op->kind) {
-  case KOPI_IS_I8:
-    return *at == (uint8_t)kopi_wire_constants[op->arg];
-  case KOPI_IS_I16:
-    memcpy(&v16, at, 2);
-    return v16 == (uint16_t)kopi_wire_constants[op->arg];
-  case KOPI_IS_I32:
-    memcpy(&v32, at, 4);
-    return v32 == (uint32_t)kopi_wire_constants[op->arg];
-  case KOPI_IS_I64:
-    memcpy(&v64, at, 8);
-    return v64 == (uint64_t)kopi_wire_constants[op->arg];
-  case KOPI_IS_ZERO_UUID:
-    return memcmp(at, &zero, sizeof zero) == 0;
-  case KOPI_IS_NULL: {
-    const void *ptr;
-    memcpy(&ptr, at, sizeof ptr);
-    return ptr == NULL;
-  }
-  case KOPI_IS_NO_ELEMENT:
-  case KOPI_IS_NULL_ARRAY:
-    memcpy(&array, at, sizeof array);
-    return op->kind == KOPI_IS_NULL_ARRAY ? array.len < 0 : array.len == 0;
-  case KOPI_IS_STRUCT: {
-    const uint8_t *ptr;
-    memcpy(&ptr, at, sizeof ptr);
-    return ptr != NULL && kopi_defaults_hold(&kopi_wire_defaults[op->arg], op->extra, ptr);
-  }
-  case KOPI_IS_EMPTY:
-    memcpy(&slice, at, sizeof slice);
-    return slice.len == 0 && slice.ptr != NULL;
-  default: /* KOPI_IS_NO_TAGS */
-    memcpy(&slice, at, sizeof slice);
-    return slice.len == 0;
-  }
+/* What IS_I8 to IS_I64 compare with. */
+static inline int32_t value_of(const kopi_op *op) {
+  return (int32_t)((uint32_t)op->arg | (uint32_t)op->extra << 16);
 }
 
-uint8_t kopi_defaults_hold(const kopi_op *op, size_t count, const uint8_t *base) {
-  for (size_t i = 0; i < count; i++, op++) {
-    if (!holds(op, base + op->offset)) return 0;
+static inline uint8_t is_slice(const kopi_op *op, const uint8_t *at) {
+  kop_slice slice;
+  memcpy(&slice, at, sizeof slice);
+  if (op->kind == KOPI_IS_NO_TAGS) return slice.len == 0;
+  return slice.len == 0 && slice.ptr != NULL;
+}
+
+static inline uint8_t is_array(const kopi_op *op, const uint8_t *at) {
+  kopi_array array;
+  memcpy(&array, at, sizeof array);
+  return op->kind == KOPI_IS_NULL_ARRAY ? array.len < 0 : array.len == 0;
+}
+
+/* Run for every tagged field that is written: most checks are of numbers. The one recursion follows the schema. */
+uint8_t kopi_defaults_hold(const kopi_op *op, const uint8_t *base) {
+  static const kop_uuid zero;
+  for (;; op++) {
+    const uint8_t *at = base + op->offset, *ptr;
+    uint16_t v16;
+    uint32_t v32;
+    uint64_t v64;
+    uint8_t held;
+    switch (op->kind) {
+    case KOPI_IS_END:
+      return 1;
+    case KOPI_IS_I8:
+      if (*at != (uint8_t)value_of(op)) return 0;
+      continue;
+    case KOPI_IS_I16:
+      memcpy(&v16, at, 2);
+      if (v16 != (uint16_t)value_of(op)) return 0;
+      continue;
+    case KOPI_IS_I32:
+      memcpy(&v32, at, 4);
+      if (v32 != (uint32_t)value_of(op)) return 0;
+      continue;
+    case KOPI_IS_I64:
+      memcpy(&v64, at, 8);
+      if (v64 != (uint64_t)(int64_t)value_of(op)) return 0;
+      continue;
+    case KOPI_IS_CONST:
+      held = memcmp(at, &kopi_wire_constants[op->arg], sizeof(int64_t)) == 0;
+      break;
+    case KOPI_IS_ZERO_UUID:
+      held = memcmp(at, &zero, sizeof zero) == 0;
+      break;
+    case KOPI_IS_NULL:
+      memcpy(&ptr, at, sizeof ptr);
+      held = ptr == NULL;
+      break;
+    case KOPI_IS_STRUCT:
+      memcpy(&ptr, at, sizeof ptr);
+      held = ptr != NULL && kopi_defaults_hold(&kopi_wire_defaults[op->arg], ptr);
+      break;
+    case KOPI_IS_NO_ELEMENT:
+    case KOPI_IS_NULL_ARRAY:
+      held = is_array(op, at);
+      break;
+    default: /* KOPI_IS_EMPTY, KOPI_IS_NO_TAGS */
+      held = is_slice(op, at);
+    }
+    if (!held) return 0;
   }
-  return 1;
 }

@@ -301,7 +301,7 @@ static uint8_t *encode_tags(kopi_encoder *e, const kopi_layout *layout, const ui
     if (status != KOP_OK) return fail(e, status);
   }
   for (size_t i = 0; i < layout->tag_count; i++) {
-    if (kopi_defaults_hold(&kopi_wire_defaults[tags[i].checks], tags[i].check_count, base)) {
+    if (kopi_defaults_hold(&kopi_wire_defaults[tags[i].checks], base)) {
       continue;
     }
     present |= UINT32_C(1) << i;
@@ -317,8 +317,7 @@ static uint8_t *encode_tags(kopi_encoder *e, const kopi_layout *layout, const ui
 
 static uint8_t *encode_struct(kopi_encoder *e, const kopi_layout *layout, const uint8_t *base,
                               uint8_t *p) {
-  if (layout->absent_count > 0 &&
-      !kopi_defaults_hold(&kopi_wire_defaults[layout->absents], layout->absent_count, base)) {
+  if (layout->has_absents && !kopi_defaults_hold(&kopi_wire_defaults[layout->absents], base)) {
     return fail(e, KOP_ERR_UNSUPPORTED);
   }
   uint8_t stop = KOPI_OP_END;

@@ -161,7 +161,7 @@ static void measure_tags(kopi_measure *m, const kopi_layout *layout, const uint8
   }
   for (size_t i = 0; i < layout->tag_count; i++) {
     const kopi_tag *tag = &kopi_wire_tags[layout->tags + i];
-    if (kopi_defaults_hold(&kopi_wire_defaults[tag->checks], tag->check_count, base)) continue;
+    if (kopi_defaults_hold(&kopi_wire_defaults[tag->checks], base)) continue;
     kopi_measure part = {.status = KOP_OK};
     measure_ops(&part, &kopi_wire_ops[tag->ops], base);
     if (part.status != KOP_OK) fail(m, part.status);
@@ -172,8 +172,7 @@ static void measure_tags(kopi_measure *m, const kopi_layout *layout, const uint8
 }
 
 void kopi_measure_layout(kopi_measure *m, const kopi_layout *layout, const uint8_t *base) {
-  if (layout->absent_count > 0 &&
-      !kopi_defaults_hold(&kopi_wire_defaults[layout->absents], layout->absent_count, base)) {
+  if (layout->has_absents && !kopi_defaults_hold(&kopi_wire_defaults[layout->absents], base)) {
     fail(m, KOP_ERR_UNSUPPORTED);
   }
   if (measure_ops(m, &kopi_wire_ops[layout->ops], base) == KOPI_OP_END) return;

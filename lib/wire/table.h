@@ -63,16 +63,18 @@ enum {
   KOPI_SET_EMPTY,       /* slice: empty, not null */
   KOPI_SET_NULL_ARRAY,  /* array: len -1 */
   KOPI_SET_ZERO_STRUCT, /* pointer: to a struct of zeros that nobody may write to */
-  KOPI_IS_I8,           /* arg: index of the value, here and below */
+  KOPI_IS_END,          /* all of the list held */
+  KOPI_IS_I8,           /* the value is in arg, its upper half in extra, here and below */
   KOPI_IS_I16,
   KOPI_IS_I32,
   KOPI_IS_I64,
+  KOPI_IS_CONST, /* int64, arg: index of the value, which has more than 32 bits */
   KOPI_IS_ZERO_UUID,
   KOPI_IS_EMPTY,      /* slice: empty, not null */
   KOPI_IS_NULL,       /* slice or pointer: null */
   KOPI_IS_NO_ELEMENT, /* array: empty, not null */
   KOPI_IS_NULL_ARRAY,
-  KOPI_IS_STRUCT, /* pointer: not null, and behind it `extra` checks from `arg` on hold */
+  KOPI_IS_STRUCT, /* pointer: not null, and behind it the list at `arg` holds */
   KOPI_IS_NO_TAGS /* slice of unknown tags: nothing there */
 };
 
@@ -88,8 +90,7 @@ typedef struct kopi_op {
 typedef struct kopi_tag {
   uint16_t tag;
   uint16_t ops;    /* index of its ops, which end with END */
-  uint16_t checks; /* index of the checks that tell whether it is at its default */
-  uint16_t check_count;
+  uint16_t checks; /* index of the list that tells whether it is at its default */
 } kopi_tag;
 
 typedef struct kopi_layout {
@@ -98,7 +99,7 @@ typedef struct kopi_layout {
   uint16_t absents;
   uint16_t tags;
   uint8_t init_count;
-  uint8_t absent_count;
+  uint8_t has_absents; /* 1: that list is not empty */
   uint8_t tag_count;
   uint8_t fixed; /* 1: every value takes min_wire bytes, and nothing can be wrong with it */
   uint16_t struct_size;

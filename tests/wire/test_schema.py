@@ -146,7 +146,7 @@ class Generator(unittest.TestCase):
         self.assertIn("int16_t lucky_number; /**< Versions 2 to 4, 7 by default. */", struct)
         self.assertIn("{KOPI_OP_I16, 0, offsetof(kop_heartbeat_request, lucky_number), 0, 0}", grown[1])
         self.assertIn("{KOPI_SET_CONST, 2, offsetof(kop_heartbeat_request, lucky_number),", grown[1])
-        self.assertIn("{KOPI_IS_I16, 0, offsetof(kop_heartbeat_request, lucky_number),", grown[1])
+        self.assertIn("{KOPI_IS_I16, 0, offsetof(kop_heartbeat_request, lucky_number), 7, 0}", grown[1])
         with tempfile.TemporaryDirectory() as folder:
             place = pathlib.Path(folder)
             (place / "kop").mkdir()

@@ -79,7 +79,7 @@ class Tables:
         if field.is_struct() and not field.array and field.default is not None:
             rows = [row for f in field.struct.fields for row in self.check_default(field.struct, f, names.member(f))]
             rows.append(f"{{KOPI_IS_NO_TAGS, 0, offsetof({names.struct_name(field.struct)}, unknown_tags), 0, 0}}")
-            return [f"{{KOPI_IS_STRUCT, 0, {where}, {self.defaults.add(rows)}, {len(rows)}}}"]
+            return [f"{{KOPI_IS_STRUCT, 0, {where}, {self.check_list(rows)}, 0}}"]
         if field.array:
             kind = "NULL_ARRAY" if field.default is None else "NO_ELEMENT"
         elif field.kind in ("string", "bytes", "records", "struct"):
@@ -87,9 +87,14 @@ class Tables:
         elif field.kind == "uuid":
             kind = "ZERO_UUID"
         else:
-            bits = 8 * WIDTHS[field.kind]
-            return [f"{{KOPI_IS_I{bits}, 0, {where}, {self.constant(field.default)}, 0}}"]
+            bits, value = 8 * WIDTHS[field.kind], int(field.default)
+            if not -2**31 <= value < 2**31:
+                return [f"{{KOPI_IS_CONST, 0, {where}, {self.constant(value)}, 0}}"]
+            return [f"{{KOPI_IS_I{bits}, 0, {where}, {value & 0xffff}, {value >> 16 & 0xffff}}}"]
         return [f"{{KOPI_IS_{kind}, 0, {where}, 0, 0}}"]
+
+    def check_list(self, rows):
+        return self.defaults.add(rows + ["{KOPI_IS_END, 0, 0, 0, 0}"])
 
     # ---- layouts ----
 
@@ -148,7 +153,7 @@ class Tables:
         rows, _, _ = self.op_list(struct, [field], version, True)
         ops = self.ops.add(rows + ["{KOPI_OP_END, 0, 0, 0, 0}"])
         checks = self.check_default(struct, field, names.member(field))
-        return f"{{{field.tag}, {ops}, {self.defaults.add(checks)}, {len(checks)}}}"
+        return f"{{{field.tag}, {ops}, {self.check_list(checks)}}}"
 
     def layout(self, struct, version):
         """The index of the layout of a struct in a version."""
@@ -165,8 +170,8 @@ class Tables:
         tags = [self.tag_row(struct, f, version) for f in tagged]
         name = names.struct_name(struct)
         entry = {
-            "ops": self.ops.add(rows), "inits": self.defaults.add(inits), "absents": self.defaults.add(absents),
-            "tags": self.tags.add(tags), "init_count": len(inits), "absent_count": len(absents),
+            "ops": self.ops.add(rows), "inits": self.defaults.add(inits), "absents": self.check_list(absents),
+            "tags": self.tags.add(tags), "init_count": len(inits), "has_absents": int(bool(absents)),
             "tag_count": len(tags), "fixed": int(fixed and not flexible and not absents),
             "struct_size": f"sizeof({name})", "min_wire": least + (1 if flexible else 0),
             "tags_offset": f"offsetof({name}, unknown_tags)" if struct.message.flexible is not None else 0,
