@@ -86,7 +86,7 @@ void kopi_epochs_end_offset(const kopi_epochs *e, int32_t epoch, int64_t log_end
                             int32_t *found_epoch, int64_t *end_offset) {
   *found_epoch = -1;
   *end_offset = -1;
-  if (epoch < 0 || epoch > kopi_epochs_latest(e)) return;
+  if (epoch == -1 || e->len == 0 || epoch > kopi_epochs_latest(e)) return;
   size_t above = e->len; /* index of the first entry of a higher epoch */
   while (above > 0 && e->entries[above - 1].epoch > epoch)
     above--;

@@ -51,10 +51,10 @@ void kopi_epochs_truncate_end(kopi_epochs *e, int64_t offset);
 /*
  * Where `epoch` ended, given the log's end, as Kafka answers it:
  *
- *   the latest epoch                 (epoch, log end)
- *   above the latest, or none known  (-1, -1)
- *   below the first one known        (epoch, start of the first one known)
- *   any other                        (the highest known epoch not above it, start of the one after that)
+ *   the latest epoch                       (epoch, log end)
+ *   -1, above the latest, or none known    (-1, -1)
+ *   below the first one known, also < -1   (epoch, start of the first one known)
+ *   any other                              (the highest known epoch not above it, start of the one after that)
  */
 void kopi_epochs_end_offset(const kopi_epochs *e, int32_t epoch, int64_t log_end,
                             int32_t *found_epoch, int64_t *end_offset);

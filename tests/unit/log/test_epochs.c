@@ -21,11 +21,13 @@ Test(epochs, answer_where_an_epoch_ended) {
   kopi_epochs_init(&e, &f.alloc, 100);
   expect_end(&e, 0, 50, -1, -1);
   expect_end(&e, -1, 50, -1, -1);
+  expect_end(&e, -2, 50, -1, -1);
   cr_assert_eq(kopi_epochs_at(&e, 0), -1);
   cr_assert_eq(kopi_epochs_assign(&e, 2, 10), KOP_OK);
   cr_assert_eq(kopi_epochs_assign(&e, 5, 40), KOP_OK);
   cr_assert_eq(kopi_epochs_assign(&e, 6, 55), KOP_OK);
   expect_end(&e, -1, 70, -1, -1);
+  expect_end(&e, -2, 70, -2, 10);
   expect_end(&e, 1, 70, 1, 10);
   expect_end(&e, 2, 70, 2, 40);
   expect_end(&e, 4, 70, 2, 40);
@@ -95,7 +97,7 @@ static void model_end(const model *m, int32_t epoch, int64_t log_end, int32_t *f
                       int64_t *end) {
   *found = -1;
   *end = -1;
-  if (epoch < 0 || m->len == 0) return;
+  if (epoch == -1 || m->len == 0) return;
   if (m->list[m->len - 1].epoch == epoch) {
     *found = epoch;
     *end = log_end;
@@ -118,7 +120,7 @@ static void compare(const kopi_epochs *e, const model *m, uint64_t *rng, int32_t
     cr_assert_eq(e->entries[i].epoch, m->list[i].epoch);
     cr_assert_eq(e->entries[i].start_offset, m->list[i].start_offset);
   }
-  int32_t epoch = (int32_t)rng_below(rng, (uint64_t)next_epoch + 3) - 1, found, at = -1;
+  int32_t epoch = (int32_t)rng_below(rng, (uint64_t)next_epoch + 5) - 3, found, at = -1;
   int64_t end, offset = (int64_t)rng_below(rng, (uint64_t)next_offset + 30);
   model_end(m, epoch, 100000, &found, &end);
   expect_end(e, epoch, 100000, found, end);
