@@ -1,6 +1,7 @@
 """libkop from Python: a Kafka broker's protocol without its I/O, through ctypes.
 
     engine = kop.Engine(effects=[kop.EFFECT_SEND, ...], node_id=1)      the broker, see kop.engine
+    kop.aio.Broker(store, effects=[...])                                sockets by asyncio, see kop.aio
     kop.decode("FetchRequest", 12, body)                                messages as dicts, see kop.wire
     for record in kop.records(batches): ...                             record batches, see kop.record
 
