@@ -40,9 +40,10 @@ need_go() {
   have go version "${go_wanted%.*}" && return
   command -v go > /dev/null || debian golang-go
   echo "fetching Go $go_wanted"
-  local folder
-  folder=$(GOFLAGS=-modcacherw GOMODCACHE=$home/gomod go mod download -json \
-    "golang.org/toolchain@v0.0.1-go$go_wanted.linux-$(dpkg --print-architecture)" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+  local module folder
+  module=golang.org/toolchain@v0.0.1-go$go_wanted.linux-$(dpkg --print-architecture)
+  folder=$home/gomod/$module
+  GOFLAGS=-modcacherw GOMODCACHE=$home/gomod go mod download "$module"
   chmod -R +x "$folder/bin" "$folder/pkg/tool"
   ln -sf "$folder/bin/go" "$folder/bin/gofmt" "$home/bin/"
 }
@@ -56,6 +57,8 @@ need_node() {
   ln -sf "$home/node/node_modules/node/bin/node" "$home/bin/"
 }
 
+# Whoever fetches from a registry has to know whom to trust.
+[ -e /etc/ssl/certs/ca-certificates.crt ] || debian ca-certificates
 [ $# -gt 0 ] || set -- java python go node
 for name in "$@"; do
   case $name in
