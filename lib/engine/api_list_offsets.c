@@ -62,7 +62,9 @@ static void set_epoch(list_item *item, int32_t epoch) {
   if (item->list->r->version >= 4) item->out->leader_epoch = epoch;
 }
 
+/* An item that was named twice keeps its error, whatever the log has to say. */
 static void set(list_item *item, int64_t offset, int64_t timestamp) {
+  if (item->out->error_code != 0) return;
   item->out->offset = offset;
   item->out->timestamp = timestamp;
   set_epoch(item, kopi_epochs_at(&item->p->epochs, offset));
@@ -147,7 +149,9 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
     item->out->error_code = KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   } else if (c->outcome == KOP_DONE) {
     const kop_listed *found = c->body;
-    item->position = found->base_offset;
+    /* the store may name a batch that ends below the log start */
+    item->position =
+        found->base_offset < item->p->log_start ? item->p->log_start : found->base_offset;
     item->max_timestamp = found->max_timestamp;
     search(e, item, now);
     return;
@@ -231,6 +235,7 @@ static void answer_one(kop_engine *e, list_item *item) {
 
 static int16_t check(const list *l, const list_item *item,
                      const kop_list_offsets_request_partition *from) {
+  if (l->q.isolation_level != 0 && l->q.isolation_level != 1) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   if (item->p == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   int16_t error = kopi_partition_leads(item->p);
   if (error != 0) return error;
@@ -264,7 +269,11 @@ static bool named_twice(kop_engine *e, list *l, const kopi_topic *known, int32_t
   kopi_partition *p = known == NULL ? NULL : kopi_topic_partition_at(known, index);
   if (p == NULL || l->r->version == 0) return false;
   if (p->stamp == e->last_stamp) {
-    ((partition_response *)p->stamped)->error_code = KOP_KAFKA_INVALID_REQUEST;
+    partition_response *first = p->stamped;
+    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_RESPONSE_PARTITION_RESPONSE, first,
+                          sizeof *first);
+    first->partition_index = index;
+    first->error_code = KOP_KAFKA_INVALID_REQUEST;
     return true;
   }
   return false;

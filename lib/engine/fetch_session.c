@@ -262,6 +262,7 @@ int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_re
     return without_session(e, f, q, by_id);
   }
   if (q->session_epoch > 0) return go_on(e, f, q, by_id, now);
+  if (q->session_epoch < -1) return KOP_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
   kopi_fetch_session *old = q->session_id == 0 ? NULL : find_session(e, q->session_id);
   if (old != NULL && old->set.fetch == NULL) end_session(e, old);
   if (q->session_epoch != 0) return without_session(e, f, q, by_id);
