@@ -79,7 +79,12 @@ final class Rules {
     }
     if (node.isArray() && byName) {
       Map<String, JsonNode> all = new TreeMap<>();
-      node.forEach(e -> all.put(e.get("name").asText(), walk(api, path, e, names, keepTexts)));
+      for (JsonNode e : node) {
+        String name = e.get("name").asText();
+        if (!dropped(api, path + "." + name)) {
+          all.put(name, walk(api, path + "." + name, e, names, keepTexts));
+        }
+      }
       all.values().forEach(e -> ((ObjectNode) e).remove("name"));
       return make.objectNode().setAll(all);
     }
