@@ -7,3 +7,6 @@ foreach(source ${KOP_BENCHES})
   target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
   target_link_libraries(${name} PRIVATE kop_flags kop_static PkgConfig::KOP_DEPS)
 endforeach()
+# The client of the broker bench is librdkafka and knows nothing of libkop.
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+target_link_libraries(bench_client PRIVATE PkgConfig::RDKAFKA)
