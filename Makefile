@@ -6,10 +6,10 @@ SECONDS ?= 60
 export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
-.PHONY: all help deps deps-test configure test test-asan test-ubsan test-tsan test-wire test-clients fuzz bench docs abi \
-  abi-update package generate format clean
+.PHONY: all help deps deps-test configure run test test-asan test-ubsan test-tsan test-wire test-clients test-kafka \
+  fuzz bench test-all docs abi abi-update package generate format clean
 
-all: deps configure ## build build/libkop.so, build/libkop.a and the examples
+all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
 	@cmake --build $(BUILD) -j $(JOBS)
 
@@ -27,6 +27,10 @@ configure:
 	@mkdir -p $(BUILD)
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) > $(BUILD)/configure.log 2>&1 || \
 	  { cat $(BUILD)/configure.log; exit 1; }
+
+run: all ## build, then start kopd on localhost:9092 with its data in ./kopd-data
+	@echo "== run $(BUILD)/kopd"
+	@exec $(BUILD)/kopd
 
 test: deps-test all ## build, then run every test that needs only Debian's packages
 	@echo "== test"
@@ -49,9 +53,14 @@ test-wire: deps-test all ## messages and record batches against Kafka's own Java
 	@tests/wire/run.sh $(BUILD)
 
 test-clients: deps-test ## real clients against kopd: CLIENT=name, STORE=memory|file, QUICK=1, SERVER=kafka (see tests/clients/run)
-	@tools/install-toolchains.sh
+	@tools/install-toolchains.sh $(if $(QUICK),java python go)
 	@[ "$(SERVER)" = kafka ] || $(MAKE) --no-print-directory all
 	@KOPD=$(abspath $(BUILD))/kopd tests/clients/run
+
+test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its recorded answers), every field compared
+	@tools/install-toolchains.sh java
+	@echo "== like Kafka"
+	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run
 
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
@@ -62,6 +71,10 @@ fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, A
 bench: deps all ## libkop beside its peers in one run each, on this machine
 	@tools/install-toolchains.sh java
 	@for script in tests/bench/*.sh; do echo "== $$script"; $$script $(BUILD) || exit 1; done
+
+test-all: ## everything above, whole; takes hours
+	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-clients fuzz bench; do \
+	  $(MAKE) --no-print-directory $$target || exit 1; done
 
 docs: deps-test ## the reference of the public headers in build/docs/html, warnings are errors
 	@echo "== docs"
