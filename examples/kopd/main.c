@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "options.h"
 #include "server.h"
 
@@ -23,6 +24,7 @@ static int run(kopd_options *options, int argc, char **argv) {
     printf("kopd %d.%d.%d\n", KOP_VERSION_MAJOR, KOP_VERSION_MINOR, KOP_VERSION_PATCH);
     return 0;
   default:
+    kopd_log_set_level(options->log_level);
     return kopd_server_run(options);
   }
 }

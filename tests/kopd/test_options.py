@@ -101,6 +101,12 @@ class Right(unittest.TestCase):
         self.assertEqual(advertised(None, "b:2", "c:3"), "b:2")
         self.assertEqual(advertised(None, None, "c:3"), "c:3")
 
+    def test_log_level(self):
+        for level, lines in (("info", True), ("warn", False)):
+            with Kopd("--log-level", level, store="memory:") as kopd:
+                self.assertEqual(kopd.stop(), 0)
+                self.assertEqual("INFO" in "".join(kopd.log), lines)
+
     def test_variables_of_others_are_left_alone(self):
         os.environ["KOP_NO_SUCH_SETTING"] = "1"
         try:
