@@ -50,6 +50,19 @@ typedef struct cleaning {
 
 /* ---- 1. choose ---- */
 
+/*
+ * Copying pays only when the dead weigh more than the store can be asked to carry: as long as they are less than half
+ * of what is alive, most files will die whole soon, and nothing is copied.
+ */
+static bool is_worth_it_locked(const kopd_store *s) {
+  uint64_t live = 0, dead = 0;
+  for (const kopd_file *f = s->files; f != NULL; f = f->next) {
+    live += f->live;
+    if (f->state == KOPD_FILE_SEALED) dead += f->committed - KOPD_FILE_HEADER - f->live;
+  }
+  return dead > live / 2;
+}
+
 static bool is_mostly_dead(const kopd_file *f) {
   return f->state == KOPD_FILE_SEALED && !f->busy && !f->damaged && f->runs_count > 0 &&
          f->live * 100 < (f->committed - KOPD_FILE_HEADER) * LIVE_PERCENT;
@@ -57,6 +70,7 @@ static bool is_mostly_dead(const kopd_file *f) {
 
 static void choose_locked(kopd_store *s, cleaning *c) {
   uint64_t live = 0;
+  if (!is_worth_it_locked(s)) return;
   for (kopd_file *f = s->files; f != NULL && c->sources_count < MAX_SOURCES; f = f->next) {
     if (!is_mostly_dead(f)) continue;
     if (c->sources_count > 0 && (f->retention_class != c->sources[0]->retention_class ||

@@ -1,0 +1,248 @@
+/* What a start makes of files that were torn, damaged or cut. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "driver.h"
+#include "folder.h"
+
+enum { SIZE = 1000, FRAME = 48 + SIZE, FILE_BYTES = 64 + 20 * FRAME };
+
+static char lines[4096];
+
+static void keep_line(void *user_data, int32_t level, const char *text) {
+  (void)user_data;
+  (void)level;
+  size_t at = strlen(lines);
+  snprintf(lines + at, sizeof lines - at, "%s\n", text);
+}
+
+static kopd_store *opened(const folder *f, driver *d) {
+  char error[256];
+  kopd_store *s = NULL;
+  kopd_store_config config;
+  kopd_store_config_init(&config);
+  config.spec = f->spec;
+  config.file_bytes = FILE_BYTES;
+  config.retention_check_ms = 0;
+  config.retention_ms = -1; /* the timestamps here are of 1970 */
+  config.log = keep_line;
+  lines[0] = '\0';
+  cr_assert_eq(kopd_store_open(&config, &s, error, sizeof error), 0, "%s", error);
+  driver_attach(d, s, 0);
+  return s;
+}
+
+static void closed(kopd_store *s, driver *d) {
+  driver_detach(d);
+  kopd_store_close(s);
+}
+
+/* A topic "t" of one partition with `n` batches. */
+static folder with_batches(int n) {
+  folder f = folder_make();
+  driver d;
+  kopd_store *s = opened(&f, &d);
+  cr_assert_eq(driver_create(&d, "t", 1, NULL, NULL)->outcome, KOP_DONE);
+  uint64_t id = driver_id(&d, "t", 0);
+  int32_t epoch = driver_acquire(&d, id)->acquired.epoch;
+  for (int i = 0; i < n; i++)
+    cr_assert_eq(driver_append(&d, id, epoch, SIZE, (uint32_t)i, i)->base_offset, i);
+  kopd_store_clean(s); /* what is full is sealed */
+  closed(s, &d);
+  return f;
+}
+
+static void expect_all(const folder *f, int64_t n) {
+  driver d;
+  kopd_store *s = opened(f, &d);
+  uint64_t id = driver_id(&d, "t", 0);
+  driver_answer a = *driver_acquire(&d, id);
+  cr_assert_eq(a.acquired.end_offset, n);
+  driver_expect(&d, id, 0, n, SIZE, 0);
+  cr_assert_eq(driver_append(&d, id, a.acquired.epoch, SIZE, (uint32_t)n, n)->base_offset, n);
+  driver_expect(&d, id, 0, n + 1, SIZE, 0);
+  closed(s, &d);
+}
+
+static char names[64][64];
+
+Test(recovery, nothing_wrong) {
+  folder f = with_batches(50);
+  cr_assert_eq(folder_logs(&f, names, 64), 3u);
+  expect_all(&f, 50);
+  cr_assert_str_eq(lines, "");
+  expect_all(&f, 51);
+  folder_remove(&f);
+}
+
+Test(recovery, a_torn_write_is_cut_and_said) {
+  folder f = with_batches(5);
+  folder_logs(&f, names, 64);
+  folder_cut(folder_log(&f, names[0]), 64 + 4 * FRAME + 500);
+  expect_all(&f, 4);
+  cr_assert_not_null(strstr(lines, "cut 500 bytes"), "%s", lines);
+  folder_remove(&f);
+}
+
+Test(recovery, every_length_of_a_torn_frame) {
+  for (long cut = 1; cut < FRAME; cut += 97) {
+    folder f = with_batches(2);
+    folder_logs(&f, names, 64);
+    folder_cut(folder_log(&f, names[0]), 64 + FRAME + cut);
+    expect_all(&f, 1);
+    folder_remove(&f);
+  }
+}
+
+Test(recovery, a_bad_last_frame_is_cut) {
+  folder f = with_batches(5);
+  folder_logs(&f, names, 64);
+  folder_flip(folder_log(&f, names[0]), 64 + 4 * FRAME + 300);
+  expect_all(&f, 4);
+  cr_assert_not_null(strstr(lines, "cut 1048 bytes"), "%s", lines);
+  folder_remove(&f);
+}
+
+/* Later frames say that this one was on disk: it is damage, and what follows was acknowledged. */
+Test(recovery, a_bad_frame_in_the_middle_costs_itself_only) {
+  folder f = with_batches(10);
+  folder_logs(&f, names, 64);
+  folder_flip(folder_log(&f, names[0]), 64 + 3 * FRAME + 300);
+  driver d;
+  kopd_store *s = opened(&f, &d);
+  cr_assert_not_null(strstr(lines, "damaged in 1 places, 1048 bytes are lost"), "%s", lines);
+  uint64_t id = driver_id(&d, "t", 0);
+  cr_assert_eq(driver_acquire(&d, id)->acquired.end_offset, 10);
+  driver_expect(&d, id, 0, 3, SIZE, 0);
+  driver_expect(&d, id, 4, 10, SIZE, 0);
+  closed(s, &d);
+  folder_remove(&f);
+}
+
+Test(recovery, a_bad_frame_in_a_sealed_file_is_an_error_of_its_reads) {
+  folder f = with_batches(50);
+  folder_logs(&f, names, 64);
+  folder_flip(folder_log(&f, names[0]), 64 + 3 * FRAME + 300);
+  driver d;
+  kopd_store *s = opened(&f, &d);
+  uint64_t id = driver_id(&d, "t", 0);
+  driver_acquire(&d, id);
+  driver_expect(&d, id, 0, 3, SIZE, 0);
+  const driver_answer *a = driver_read(&d, id, 3, 1 << 20, 0);
+  cr_assert_eq(a->outcome, KOP_REJECTED);
+  cr_assert_eq(a->error, 56);
+  cr_assert_not_null(strstr(lines, "offset 3 of partition"), "%s", lines);
+  driver_expect(&d, id, 4, 50, SIZE, 0);
+  closed(s, &d);
+  folder_remove(&f);
+}
+
+Test(recovery, every_byte_of_a_footer_may_be_lost) {
+  folder f = with_batches(50);
+  folder_logs(&f, names, 64);
+  long size = folder_size(folder_log(&f, names[0]));
+  long frames = 64 + 20 * FRAME;
+  cr_assert(size > frames);
+  for (long at = frames; at < size; at += 13) {
+    folder_flip(folder_log(&f, names[0]), at);
+    driver d;
+    kopd_store *s = opened(&f, &d);
+    uint64_t id = driver_id(&d, "t", 0);
+    cr_assert_eq(driver_acquire(&d, id)->acquired.end_offset, 50);
+    driver_expect(&d, id, 0, 50, SIZE, 0);
+    closed(s, &d);
+    folder_logs(&f, names, 64);
+  }
+  folder_remove(&f);
+}
+
+Test(recovery, a_footer_cut_off_is_made_anew) {
+  folder f = with_batches(50);
+  folder_logs(&f, names, 64);
+  folder_cut(folder_log(&f, names[0]), 64 + 20 * FRAME + 10);
+  expect_all(&f, 50);
+  cr_assert(folder_size(folder_log(&f, names[0])) > 64 + 20 * FRAME + 64);
+  folder_remove(&f);
+}
+
+Test(recovery, a_damaged_header_hides_nothing) {
+  folder f = with_batches(50);
+  folder_logs(&f, names, 64);
+  folder_flip(folder_log(&f, names[1]), 20);
+  expect_all(&f, 50);
+  cr_assert_not_null(strstr(lines, "header"), "%s", lines);
+  folder_remove(&f);
+}
+
+Test(recovery, leftovers_are_removed) {
+  folder f = with_batches(5);
+  FILE *file = fopen(folder_log(&f, "00000000000000ff.tmp"), "w");
+  fputs("half a copy", file);
+  fclose(file);
+  file = fopen(folder_log(&f, "0000000000000009.log"), "w");
+  fputs("half a header", file);
+  fclose(file);
+  expect_all(&f, 5);
+  cr_assert_eq(folder_logs(&f, names, 64), 1u);
+  folder_remove(&f);
+}
+
+Test(recovery, a_newer_format_is_refused) {
+  folder f = with_batches(5);
+  folder_logs(&f, names, 64);
+  /* Version 2, with the checksum that goes with it taken from a header that was written so. */
+  uint8_t header[64];
+  FILE *file = fopen(folder_log(&f, names[0]), "r+b");
+  cr_assert_eq(fread(header, 1, 64, file), 64u);
+  header[8] = 2;
+  uint32_t crc = 0xffffffff;
+  for (int i = 0; i < 60; i++) {
+    crc ^= header[i];
+    for (int bit = 0; bit < 8; bit++)
+      crc = crc >> 1 ^ (0x82f63b78 & (0u - (crc & 1)));
+  }
+  crc = ~crc;
+  memcpy(header + 60, &crc, 4);
+  fseek(file, 0, SEEK_SET);
+  fwrite(header, 1, 64, file);
+  fclose(file);
+  kopd_store_config config;
+  kopd_store_config_init(&config);
+  config.spec = f.spec;
+  char error[256];
+  kopd_store *s = NULL;
+  cr_assert_eq(kopd_store_open(&config, &s, error, sizeof error), -1);
+  cr_assert_not_null(strstr(error, "newer version"), "%s", error);
+  folder_remove(&f);
+}
+
+Test(recovery, a_second_process_is_kept_out) {
+  folder f = folder_make();
+  driver d;
+  kopd_store *s = opened(&f, &d), *second = NULL;
+  kopd_store_config config;
+  kopd_store_config_init(&config);
+  config.spec = f.spec;
+  char error[256];
+  cr_assert_eq(kopd_store_open(&config, &second, error, sizeof error), -1);
+  cr_assert_not_null(strstr(error, "in use by another process"), "%s", error);
+  closed(s, &d);
+  folder_remove(&f);
+}
+
+Test(recovery, bad_specs_are_one_sentence) {
+  static const char *const specs[] = {"file:", "files:/tmp", "", "file:/proc/nothing/here"};
+  for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
+    kopd_store_config config;
+    kopd_store_config_init(&config);
+    config.spec = specs[i];
+    char error[256];
+    kopd_store *s = NULL;
+    cr_assert_eq(kopd_store_open(&config, &s, error, sizeof error), -1);
+    cr_assert_null(s);
+    cr_assert(strlen(error) > 10);
+  }
+}
