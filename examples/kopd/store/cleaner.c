@@ -63,16 +63,17 @@ static bool is_worth_it_locked(const kopd_store *s) {
   return dead > live / 2;
 }
 
-static bool is_mostly_dead(const kopd_file *f) {
+static bool is_mostly_dead(const kopd_store *s, const kopd_file *f) {
   return f->state == KOPD_FILE_SEALED && !f->busy && !f->damaged && f->runs_count > 0 &&
-         f->live * 100 < (f->committed - KOPD_FILE_HEADER) * LIVE_PERCENT;
+         f->live * 100 < (f->committed - KOPD_FILE_HEADER) * LIVE_PERCENT &&
+         !kopd_file_is_witness_locked(s, f);
 }
 
 static void choose_locked(kopd_store *s, cleaning *c) {
   uint64_t live = 0;
   if (!is_worth_it_locked(s)) return;
   for (kopd_file *f = s->files; f != NULL && c->sources_count < MAX_SOURCES; f = f->next) {
-    if (!is_mostly_dead(f)) continue;
+    if (!is_mostly_dead(s, f)) continue;
     if (c->sources_count > 0 && (f->retention_class != c->sources[0]->retention_class ||
                                  live + f->live > s->config.file_bytes))
       continue;

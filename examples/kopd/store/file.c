@@ -72,6 +72,7 @@ int kopd_file_create(kopd_store *s, const kopd_file_header *header, uint64_t cap
   f->map_len = (size_t)capacity;
   f->written = f->committed = f->size = KOPD_FILE_HEADER;
   f->created_ms = header->created_ms;
+  f->previous = header->previous;
   f->trusted = true;
   *out = f;
   return 0;
@@ -100,6 +101,12 @@ void kopd_file_free(kopd_store *s, kopd_file *f) {
   if (f->fd >= 0) io->close(io->user_data, f->fd);
   free(f->runs);
   free(f);
+}
+
+bool kopd_file_is_witness_locked(const kopd_store *s, const kopd_file *f) {
+  for (const kopd_file *g = s->files; g != NULL; g = g->next)
+    if (g->unsettled && g->number == f->previous) return true;
+  return false;
 }
 
 void kopd_pin_locked(kopd_file *f) {

@@ -198,6 +198,24 @@ static void retention(kopd_store *s) {
   free(list.items);
 }
 
+/* ---- settling ---- */
+
+/* Cuts off what a failed write left behind, where that did not work at the time. */
+static void settle_files(kopd_store *s) {
+  pthread_mutex_lock(&s->lock);
+  for (kopd_file *f = s->files; f != NULL; f = f->next) {
+    if (!f->unsettled) continue;
+    f->busy = true; /* it stays listed while the lock is let go */
+    pthread_mutex_unlock(&s->lock);
+    int rc = s->io->ftruncate(s->io->user_data, f->fd, (off_t)f->committed);
+    if (rc == 0) rc = s->io->fdatasync(s->io->user_data, f->fd);
+    pthread_mutex_lock(&s->lock);
+    limbo_free_locked(f);
+    if (rc == 0) f->unsettled = false;
+  }
+  pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- dropping ---- */
 
 /* A file that nobody needs any more, taken off the list; NULL if there is none. */
@@ -205,6 +223,7 @@ static kopd_file *dead_file_locked(kopd_store *s) {
   for (kopd_file *f = s->files; f != NULL; f = f->next) {
     if (f->runs_count > 0 || f->busy) continue;
     if (f->state != KOPD_FILE_SEALED && f->state != KOPD_FILE_ABANDONED) continue;
+    if (f->unsettled || kopd_file_is_witness_locked(s, f)) continue;
     kopd_file_unlist_locked(s, f);
     return f;
   }
@@ -349,6 +368,7 @@ static void clean_round(kopd_store *s) {
   retention(s);
   wait_for_roll(s);
   seal_full_files(s);
+  settle_files(s);
   drop_dead_files(s);
   kopd_cleaner(s);
   drop_dead_files(s);

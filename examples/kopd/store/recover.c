@@ -262,6 +262,7 @@ static int open_file(recovery *r, found *f) {
   }
   file->retention_class = f->header.retention_class;
   file->created_ms = f->header.created_ms;
+  file->previous = f->header.previous;
   f->cleaned = (f->header.flags & KOPD_FILE_CLEANED) != 0;
   read_footer(f);
   return 0;

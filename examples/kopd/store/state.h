@@ -90,8 +90,11 @@ struct kopd_file {
   bool trusted; /* its frames were written or checked by this process */
   bool damaged; /* a bad frame was found in it: it was said, and the cleaner leaves it alone */
   bool busy;    /* the janitor works on it */
-  int fd;       /* -1 once sealed */
-  uint8_t *map; /* constant */
+  bool
+      unsettled; /* frames that do not count may lie behind `committed`: only its successor's header says so */
+  uint64_t previous; /* constant: number of the file before it in its class */
+  int fd;            /* -1 once sealed */
+  uint8_t *map;      /* constant */
   size_t map_len;
   void *footer; /* a mapping of its own if the footer was written by this process */
   size_t footer_len;
@@ -404,6 +407,8 @@ void kopd_file_add_locked(kopd_store *s, kopd_file *f);
 void kopd_file_unlist_locked(kopd_store *s, kopd_file *f);
 /* Ends its life in memory: mappings, descriptor, arrays. Nobody may know it any more. */
 void kopd_file_free(kopd_store *s, kopd_file *f);
+/* Whether the file's header is needed to tell where the one before it ends: it may not go. */
+bool kopd_file_is_witness_locked(const kopd_store *s, const kopd_file *f);
 void kopd_pin_locked(kopd_file *f);
 void kopd_unpin_locked(kopd_store *s, kopd_file *f);
 

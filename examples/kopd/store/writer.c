@@ -12,7 +12,7 @@
  *
  * A part of a group that cannot be written is taken back: the file is cut to what it was, and synced. If that works,
  * the appends have definitely not happened: REJECTED. If not, they may come back after a crash: UNKNOWN, and the file is abandoned;
- * the header of its successor then says where it really ended, which settles the matter. After a failed fdatasync nothing is
+ * the header of its successor then says where it really ended, and stays until the janitor has cut the file after all. After a failed fdatasync nothing is
  * known of the page cache, so that file is abandoned in any case.
  */
 #include "store/state.h"
@@ -241,7 +241,6 @@ static ssize_t gather(kopd_writer *w, uint32_t at) {
 static bool take_back(const kopd_store *s, const part *p) {
   const kopd_io *io = s->io;
   if (io->ftruncate(io->user_data, p->file->fd, (off_t)p->at) != 0) return false;
-  if (s->config.durability == KOPD_DURABILITY_OS) return true;
   return io->fdatasync(io->user_data, p->file->fd) == 0;
 }
 
@@ -300,6 +299,7 @@ static void settle_part_locked(kopd_store *s, part *p) {
     f->written = f->committed;
     if (p->abandon) {
       f->state = KOPD_FILE_ABANDONED;
+      f->unsettled = p->outcome == KOP_UNKNOWN;
       s->active[f->retention_class] = NULL;
     }
   }
