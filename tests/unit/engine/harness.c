@@ -470,26 +470,62 @@ kop_slice kh_batch_of(kh *h, uint32_t count, int64_t producer_id, int16_t epoch,
   return batch;
 }
 
+const kop_produce_request *kh_fill_produce(kh_produce_request *r, const char *topic,
+                                           int32_t partition, kop_slice records, int16_t acks,
+                                           int32_t timeout_ms) {
+  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &r->partition,
+                        sizeof r->partition);
+  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &r->topic, sizeof r->topic);
+  (void)kop_message_init(KOP_MSG_PRODUCE_REQUEST, &r->q, sizeof r->q);
+  r->partition.index = partition;
+  r->partition.records = records;
+  r->topic.name = kh_text(topic);
+  r->topic.partition_data.ptr = &r->partition;
+  r->topic.partition_data.len = 1;
+  r->q.acks = acks;
+  r->q.timeout_ms = timeout_ms;
+  r->q.topic_data.ptr = &r->topic;
+  r->q.topic_data.len = 1;
+  return &r->q;
+}
+
+const kop_fetch_request *kh_fill_fetch(kh_fetch_request *r, const char *topic, int32_t partition,
+                                       int64_t offset) {
+  (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &r->partition, sizeof r->partition);
+  (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &r->topic, sizeof r->topic);
+  (void)kop_message_init(KOP_MSG_FETCH_REQUEST, &r->q, sizeof r->q);
+  r->partition.partition = partition;
+  r->partition.fetch_offset = offset;
+  r->partition.partition_max_bytes = 1 << 20;
+  r->topic.topic = kh_text(topic);
+  r->topic.partitions.ptr = &r->partition;
+  r->topic.partitions.len = 1;
+  r->q.topics.ptr = &r->topic;
+  r->q.topics.len = 1;
+  return &r->q;
+}
+
+const kop_list_offsets_request *kh_fill_list(kh_list_request *r, const char *topic,
+                                             int64_t timestamp, int32_t leader_epoch) {
+  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_PARTITION, &r->partition,
+                        sizeof r->partition);
+  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_TOPIC, &r->topic, sizeof r->topic);
+  (void)kop_message_init(KOP_MSG_LIST_OFFSETS_REQUEST, &r->q, sizeof r->q);
+  r->partition.timestamp = timestamp;
+  r->partition.current_leader_epoch = leader_epoch;
+  r->topic.name = kh_text(topic);
+  r->topic.partitions.ptr = &r->partition;
+  r->topic.partitions.len = 1;
+  r->q.topics.ptr = &r->topic;
+  r->q.topics.len = 1;
+  return &r->q;
+}
+
 void kh_send_produce(kh *h, kh_conn *c, const char *topic, int32_t partition, kop_slice records,
                      int16_t acks, int32_t timeout_ms) {
-  kop_produce_request_partition_produce_data p;
-  kop_produce_request_topic_produce_data t;
-  kop_produce_request q;
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &p, sizeof p),
-               KOP_OK);
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t),
-               KOP_OK);
-  cr_assert_eq(kop_message_init(KOP_MSG_PRODUCE_REQUEST, &q, sizeof q), KOP_OK);
-  p.index = partition;
-  p.records = records;
-  t.name = kh_text(topic);
-  t.partition_data.ptr = &p;
-  t.partition_data.len = 1;
-  q.acks = acks;
-  q.timeout_ms = timeout_ms;
-  q.topic_data.ptr = &t;
-  q.topic_data.len = 1;
-  kh_request(h, c, KOP_MSG_PRODUCE_REQUEST, 10, &q, sizeof q);
+  kh_produce_request r;
+  kh_request(h, c, KOP_MSG_PRODUCE_REQUEST, 10,
+             kh_fill_produce(&r, topic, partition, records, acks, timeout_ms), sizeof r.q);
 }
 
 bool kh_receive_produce(kh *h, kh_conn *c, kop_produce_response_partition_produce_response *out) {
@@ -511,23 +547,11 @@ kop_produce_response_partition_produce_response kh_produce(kh *h, kh_conn *c, co
 
 void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int64_t offset,
                    int32_t max_wait_ms, int32_t min_bytes) {
-  kop_fetch_request_partition p;
-  kop_fetch_request_topic t;
-  kop_fetch_request q;
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &p, sizeof p), KOP_OK);
-  cr_assert_eq(kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t), KOP_OK);
-  cr_assert_eq(kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q), KOP_OK);
-  p.partition = partition;
-  p.fetch_offset = offset;
-  p.partition_max_bytes = 1 << 20;
-  t.topic = kh_text(topic);
-  t.partitions.ptr = &p;
-  t.partitions.len = 1;
-  q.max_wait_ms = max_wait_ms;
-  q.min_bytes = min_bytes;
-  q.topics.ptr = &t;
-  q.topics.len = 1;
-  kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &q, sizeof q);
+  kh_fetch_request r;
+  (void)kh_fill_fetch(&r, topic, partition, offset);
+  r.q.max_wait_ms = max_wait_ms;
+  r.q.min_bytes = min_bytes;
+  kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &r.q, sizeof r.q);
 }
 
 bool kh_receive_fetch(kh *h, kh_conn *c, kop_fetch_response_partition_data *out) {

@@ -111,6 +111,32 @@ void kh_answer(kh *h, size_t i, int32_t outcome, int16_t kafka_error);
 /* The index of the first held effect of a kind, or -1. */
 int kh_find_held(const kh *h, uint32_t kind);
 
+/* Requests for one partition of one topic, with everything at its default but what is given. They borrow topic and records. */
+typedef struct kh_produce_request {
+  kop_produce_request_partition_produce_data partition;
+  kop_produce_request_topic_produce_data topic;
+  kop_produce_request q;
+} kh_produce_request;
+typedef struct kh_fetch_request {
+  kop_fetch_request_partition partition;
+  kop_fetch_request_topic topic;
+  kop_fetch_request q;
+} kh_fetch_request;
+typedef struct kh_list_request {
+  kop_list_offsets_request_partition partition;
+  kop_list_offsets_request_topic topic;
+  kop_list_offsets_request q;
+} kh_list_request;
+
+const kop_produce_request *kh_fill_produce(kh_produce_request *r, const char *topic,
+                                           int32_t partition, kop_slice records, int16_t acks,
+                                           int32_t timeout_ms);
+/* partition max bytes 1 MiB; no waiting, no session: set r->q and r->partition for more. */
+const kop_fetch_request *kh_fill_fetch(kh_fetch_request *r, const char *topic, int32_t partition,
+                                       int64_t offset);
+const kop_list_offsets_request *kh_fill_list(kh_list_request *r, const char *topic,
+                                             int64_t timestamp, int32_t leader_epoch);
+
 /* A batch of `count` records with values "v0", "v1", ...; valid until the next one. producer id -1: not idempotent. */
 kop_slice kh_batch_of(kh *h, uint32_t count, int64_t producer_id, int16_t epoch, int32_t sequence);
 

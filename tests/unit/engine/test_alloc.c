@@ -97,24 +97,13 @@ static void fetch_session(kh *h) {
   produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
   for (int32_t epoch = 0; epoch < 3 && !c->closed; epoch++) {
     static int32_t id;
-    kop_fetch_request q;
-    kop_fetch_request_topic t;
-    kop_fetch_request_partition p;
-    (void)kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q);
-    (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t);
-    (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &p, sizeof p);
-    p.partition_max_bytes = 1000;
-    p.fetch_offset = epoch;
-    t.topic = kh_text("t");
-    t.partitions.ptr = &p;
-    t.partitions.len = 1;
-    q.topics.ptr = &t;
-    q.topics.len = 1;
-    q.session_id = epoch == 0 ? 0 : id;
-    q.session_epoch = epoch;
-    kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &q, sizeof q);
-    kop_fetch_response r;
-    if (kh_receive(h, c, KOP_MSG_FETCH_RESPONSE, 12, &r, sizeof r)) id = r.session_id;
+    kh_fetch_request r;
+    (void)kh_fill_fetch(&r, "t", 0, epoch);
+    r.q.session_id = epoch == 0 ? 0 : id;
+    r.q.session_epoch = epoch;
+    kh_request(h, c, KOP_MSG_FETCH_REQUEST, 12, &r.q, sizeof r.q);
+    kop_fetch_response p;
+    if (kh_receive(h, c, KOP_MSG_FETCH_RESPONSE, 12, &p, sizeof p)) id = p.session_id;
   }
 }
 
@@ -159,19 +148,9 @@ static void list_offsets(kh *h) {
   kh_conn *c = kh_connect(h);
   produce(h, c, kh_batch_of(h, 5, -1, -1, -1));
   for (int64_t timestamp = -3; timestamp < 0 && !c->closed; timestamp++) {
-    kop_list_offsets_request q;
-    kop_list_offsets_request_topic t;
-    kop_list_offsets_request_partition p;
-    (void)kop_message_init(KOP_MSG_LIST_OFFSETS_REQUEST, &q, sizeof q);
-    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_TOPIC, &t, sizeof t);
-    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_PARTITION, &p, sizeof p);
-    p.timestamp = timestamp;
-    t.name = kh_text("t");
-    t.partitions.ptr = &p;
-    t.partitions.len = 1;
-    q.topics.ptr = &t;
-    q.topics.len = 1;
-    kh_request(h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, &q, sizeof q);
+    kh_list_request q;
+    kh_request(h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, kh_fill_list(&q, "t", timestamp, -1),
+               sizeof q.q);
     kop_list_offsets_response r;
     (void)kh_receive(h, c, KOP_MSG_LIST_OFFSETS_RESPONSE, 8, &r, sizeof r);
   }

@@ -7,20 +7,9 @@ typedef kop_produce_response_partition_produce_response produced;
 typedef kop_list_offsets_response_partition_response listed;
 
 static listed list(kh *h, kh_conn *c, int16_t version, int64_t timestamp, int32_t leader_epoch) {
-  kop_list_offsets_request q;
-  kop_list_offsets_request_topic t;
-  kop_list_offsets_request_partition p;
-  (void)kop_message_init(KOP_MSG_LIST_OFFSETS_REQUEST, &q, sizeof q);
-  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_TOPIC, &t, sizeof t);
-  (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_PARTITION, &p, sizeof p);
-  p.timestamp = timestamp;
-  p.current_leader_epoch = leader_epoch;
-  t.name = kh_text("t");
-  t.partitions.ptr = &p;
-  t.partitions.len = 1;
-  q.topics.ptr = &t;
-  q.topics.len = 1;
-  kh_request(h, c, KOP_MSG_LIST_OFFSETS_REQUEST, version, &q, sizeof q);
+  kh_list_request q;
+  kh_request(h, c, KOP_MSG_LIST_OFFSETS_REQUEST, version,
+             kh_fill_list(&q, "t", timestamp, leader_epoch), sizeof q.q);
   kop_list_offsets_response r;
   cr_assert(kh_receive(h, c, KOP_MSG_LIST_OFFSETS_RESPONSE, version, &r, sizeof r),
             "no reply to ListOffsets");
@@ -109,19 +98,8 @@ Test(list_offsets, every_answer_of_a_store) {
     uint32_t kind = KOP_EFFECT_LIST_OFFSETS;
     h.filter = hold_kind;
     h.filter_data = &kind;
-    kop_list_offsets_request q;
-    kop_list_offsets_request_topic t;
-    kop_list_offsets_request_partition p;
-    (void)kop_message_init(KOP_MSG_LIST_OFFSETS_REQUEST, &q, sizeof q);
-    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_TOPIC, &t, sizeof t);
-    (void)kop_struct_init(KOP_STRUCT_LIST_OFFSETS_REQUEST_PARTITION, &p, sizeof p);
-    p.timestamp = 5;
-    t.name = kh_text("t");
-    t.partitions.ptr = &p;
-    t.partitions.len = 1;
-    q.topics.ptr = &t;
-    q.topics.len = 1;
-    kh_request(&h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, &q, sizeof q);
+    kh_list_request q;
+    kh_request(&h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, kh_fill_list(&q, "t", 5, -1), sizeof q.q);
     kh_answer(&h, 0, cases[i].outcome, cases[i].error);
     kop_list_offsets_response r;
     cr_assert(kh_receive(&h, c, KOP_MSG_LIST_OFFSETS_RESPONSE, 8, &r, sizeof r));
@@ -202,21 +180,9 @@ static kop_slice old_set(kh *h, int32_t magic, int32_t codec) {
 }
 
 static void produce_old(kh *h, kh_conn *c, int16_t version, kop_slice set) {
-  kop_produce_request_partition_produce_data p;
-  kop_produce_request_topic_produce_data t;
-  kop_produce_request q;
-  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &p, sizeof p);
-  (void)kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t);
-  (void)kop_message_init(KOP_MSG_PRODUCE_REQUEST, &q, sizeof q);
-  p.records = set;
-  t.name = kh_text("t");
-  t.partition_data.ptr = &p;
-  t.partition_data.len = 1;
-  q.acks = 1;
-  q.timeout_ms = 1000;
-  q.topic_data.ptr = &t;
-  q.topic_data.len = 1;
-  kh_request(h, c, KOP_MSG_PRODUCE_REQUEST, version, &q, sizeof q);
+  kh_produce_request q;
+  kh_request(h, c, KOP_MSG_PRODUCE_REQUEST, version, kh_fill_produce(&q, "t", 0, set, 1, 1000),
+             sizeof q.q);
   kop_produce_response r;
   cr_assert(kh_receive(h, c, KOP_MSG_PRODUCE_RESPONSE, version, &r, sizeof r));
   cr_assert_eq(r.responses.ptr[0].partition_responses.ptr[0].error_code, 0, "version %d: %d",
@@ -238,21 +204,10 @@ Test(old_formats, message_sets_are_stored_as_batches_and_given_back_as_they_are_
                    KOP_OK);
       cr_assert_eq(head.count, 4);
       cr_assert_eq(kop_batch_check_crc(log->batches[0].bytes, log->batches[0].len), KOP_OK);
-      kop_fetch_request_partition p;
-      kop_fetch_request_topic t;
-      kop_fetch_request q;
-      (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &p, sizeof p);
-      (void)kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t);
-      (void)kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q);
-      p.fetch_offset = 2;
-      p.partition_max_bytes = 100000;
-      t.topic = kh_text("t");
-      t.partitions.ptr = &p;
-      t.partitions.len = 1;
-      q.topics.ptr = &t;
-      q.topics.len = 1;
+      kh_fetch_request q;
+      (void)kh_fill_fetch(&q, "t", 0, 2);
       int16_t fetch_version = version >= 2 ? 3 : 1;
-      kh_request(&h, c, KOP_MSG_FETCH_REQUEST, fetch_version, &q, sizeof q);
+      kh_request(&h, c, KOP_MSG_FETCH_REQUEST, fetch_version, &q.q, sizeof q.q);
       kop_fetch_response r;
       cr_assert(kh_receive(&h, c, KOP_MSG_FETCH_RESPONSE, fetch_version, &r, sizeof r));
       kop_slice records = r.responses.ptr[0].partitions.ptr[0].records;
