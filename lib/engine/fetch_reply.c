@@ -5,7 +5,8 @@
  *   sent      piece ^ head rest head rest ^ piece ^ ...
  *
  * A batch is sent as a copy of its 61-byte head, in which base offset and nothing else is written, and the rest where the
- * store lent it. Only Fetch below version 4, whose clients know no v2 batches, gets converted copies.
+ * store lent it. Only Fetch below version 4, whose clients know no v2 batches, gets converted copies. zstd is not kept
+ * from versions 4 to 9: Kafka 4 gives it too, and some clients that know it (rskafka) ask no newer version.
  */
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "engine/fetch_session.h"
 #include "engine/leader_hint.h"
 
-enum { FIRST_V2_VERSION = 4, FIRST_ZSTD_VERSION = 10 };
+enum { FIRST_V2_VERSION = 4 };
 
 static uint64_t size_of(const kop_read_batch *b) {
   uint64_t size = 0;
@@ -33,18 +34,6 @@ static void choose_batches(const kopi_fetch *f, kopi_fetch_part *part, uint64_t 
     part->bytes += size;
   }
   *total += part->bytes;
-}
-
-static bool has_zstd(const kopi_fetch_part *part) {
-  for (uint32_t i = 0; i < part->batches; i++) {
-    kop_batch_head h;
-    const kop_read_batch *b = &part->read->batches[i];
-    if (kop_batch_head_decode(b->slices[0].ptr, b->slices[0].len, &h) == KOP_OK &&
-        (h.attributes & KOP_BATCH_CODEC_MASK) == KOP_CODEC_ZSTD) {
-      return true;
-    }
-  }
-  return false;
 }
 
 static void write_head(const kop_read_batch *b, uint8_t *to) {
@@ -109,11 +98,6 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
       return false;
     if (part->read == NULL) continue;
     choose_batches(f, part, &total);
-    if (f->r->version < FIRST_ZSTD_VERSION && f->r->version >= FIRST_V2_VERSION && has_zstd(part)) {
-      part->error = KOP_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
-      part->batches = 0;
-      part->bytes = 0;
-    }
     if (f->r->version < FIRST_V2_VERSION && part->batches > 0) down_convert(e, f, part);
   }
   return true;
