@@ -95,6 +95,16 @@ static int copy_config(kopd_store *s, const kopd_store_config *config, char *err
   return 0;
 }
 
+/* Makes the name of a new folder durable. Whoever may not read the parent has made the folder beforehand. */
+static void sync_parent(const kopd_store *s) {
+  char parent[KOPD_PATH];
+  snprintf(parent, sizeof parent, "%s", s->path);
+  char *slash = strrchr(parent, '/');
+  if (slash == NULL || slash == parent) return;
+  *slash = '\0';
+  s->io->sync_dir(s->io->user_data, parent);
+}
+
 /* The absolute form of a path that may not exist yet. */
 static char *absolute(const char *path) {
   char here[PATH_MAX];
@@ -146,6 +156,7 @@ static int open_files(kopd_store *s, const char *given, char *error, size_t cap)
   int rc = s->io->mkdir(s->io->user_data, s->path);
   if (rc == 0) rc = s->io->mkdir(s->io->user_data, s->log_path);
   if (rc != 0) return fail(error, cap, "the folder %s cannot be made: %s", s->path, strerror(-rc));
+  sync_parent(s);
   if (lock_folder(s, error, cap) != 0) return -1;
   rc = s->io->sync_dir(s->io->user_data, s->path);
   if (rc != 0) return fail(error, cap, "%s cannot be synced: %s", s->path, strerror(-rc));
