@@ -14,6 +14,14 @@ static void push_back(kopi_append_queue *q, kopi_append *a) {
   q->tail = a;
 }
 
+/* Moves all of `more` behind `q`. */
+static void append_all(kopi_append_queue *q, kopi_append_queue more) {
+  if (more.head == NULL) return;
+  more.head->prev = q->tail;
+  *(q->tail == NULL ? &q->head : &q->tail->next) = more.head;
+  q->tail = more.tail;
+}
+
 static void unlink_from(kopi_append_queue *q, kopi_append *a) {
   if (a->prev == NULL) {
     q->head = a->next;
@@ -39,6 +47,27 @@ static void leave(kopi_append *a) {
     *link = a->joined_next;
     a->original = NULL;
   }
+  a->state = KOPI_APPEND_OUT;
+}
+
+/* A parked append ends and its duplicates live on: the first of them takes its place, the others wait for that one. */
+static void bequeath(kopi_append *a) {
+  kopi_append *heir = a->joined;
+  if (heir == NULL || a->state != KOPI_APPEND_PARKED) return;
+  kopi_append_queue *q = &a->p->parked;
+  heir->state = KOPI_APPEND_PARKED;
+  heir->original = NULL;
+  heir->joined = heir->joined_next;
+  heir->joined_next = NULL;
+  for (kopi_append *other = heir->joined; other != NULL; other = other->joined_next)
+    other->original = heir;
+  heir->prev = a->prev;
+  heir->next = a->next;
+  *(a->prev == NULL ? &q->head : &a->prev->next) = heir;
+  *(a->next == NULL ? &q->tail : &a->next->prev) = heir;
+  a->joined = NULL;
+  a->prev = NULL;
+  a->next = NULL;
   a->state = KOPI_APPEND_OUT;
 }
 
@@ -88,11 +117,8 @@ static void join(kopi_append *original, kopi_append *a) {
 
 static void on_appended(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now);
 
-/* Emits the APPEND. KOP_ERR_NOMEM changes nothing. */
-static kop_status emit(kop_engine *e, kopi_append *a) {
+static void emit(kop_engine *e, kopi_append *a, kopi_op *op) {
   kopi_partition *p = a->p;
-  kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_APPEND, p->id, on_appended, a);
-  if (op == NULL) return KOP_ERR_NOMEM;
   kop_batch_set_position(a->batch, 0, p->leader_epoch);
   a->slice = (kop_slice){.ptr = a->batch, .len = a->batch_len};
   op->body.append.epoch = p->leader_epoch;
@@ -108,7 +134,6 @@ static kop_status emit(kop_engine *e, kopi_append *a) {
   kopi_partition_hold(p);
   kopi_request_pin(a->request);
   kopi_op_emit(&e->ops, op);
-  return KOP_OK;
 }
 
 /* Checks the sequence and emits, answers or joins. False: it has to wait for an answer to an earlier one. */
@@ -129,19 +154,18 @@ static bool admit(kop_engine *e, kopi_append *a, kop_now now) {
     answer(e, a, v.kafka_error, -1, -1, now);
     return true;
   }
-  if (idempotent) {
-    kop_status status = kopi_producers_begin(&p->producers, &a->producer, a, &a->ticket);
-    if (status == KOP_ERR_LIMIT && p->in_flight.head != NULL) return false;
-    if (status != KOP_OK) {
-      answer(e, a, KOP_KAFKA_KAFKA_STORAGE_ERROR, -1, -1, now);
-      return true;
-    }
+  /* first what may fail: a place in the producer's window cannot be given back */
+  kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_APPEND, p->id, on_appended, a);
+  kop_status status = op == NULL ? KOP_ERR_NOMEM : KOP_OK;
+  if (status == KOP_OK && idempotent)
+    status = kopi_producers_begin(&p->producers, &a->producer, a, &a->ticket);
+  if (status == KOP_OK) {
+    emit(e, a, op);
+    return true;
   }
-  if (emit(e, a) != KOP_OK) {
-    /* Its place in the producer's window is taken: what is in flight of this epoch has to be checked anew. */
-    answer(e, a, KOP_KAFKA_KAFKA_STORAGE_ERROR, -1, -1, now);
-    kopi_partition_reload(e, p, true, now);
-  }
+  kopi_op_discard(&e->ops, op);
+  if (status == KOP_ERR_LIMIT && p->in_flight.head != NULL) return false;
+  answer(e, a, KOP_KAFKA_KAFKA_STORAGE_ERROR, -1, -1, now);
   return true;
 }
 
@@ -172,6 +196,7 @@ void kopi_append_submit(kop_engine *e, kopi_partition *p, kopi_append *a, kop_no
 void kopi_append_time_out(kop_engine *e, kopi_append *a, kop_now now) {
   if (a->answered) return;
   bool parked = a->state == KOPI_APPEND_PARKED;
+  bequeath(a);
   if (a->state != KOPI_APPEND_IN_FLIGHT) leave(a);
   answer_one(e, a, parked ? KOP_KAFKA_NOT_LEADER_OR_FOLLOWER : KOP_KAFKA_REQUEST_TIMED_OUT, -1, -1,
              now);
@@ -190,29 +215,29 @@ void kopi_append_fail_in_flight(kop_engine *e, kopi_partition *p, int16_t error,
   kopi_producers_forget_in_flight(&p->producers);
 }
 
-void kopi_append_put_back(kop_engine *e, kopi_partition *p, bool unknown, kop_now now) {
+void kopi_append_put_back(kop_engine *e, kopi_partition *p, const kopi_append *refused,
+                          kop_now now) {
   kopi_producers_forget_in_flight(&p->producers);
-  kopi_append_queue back = {.head = NULL};
+  kopi_append_queue back = p->parked;
+  p->parked = (kopi_append_queue){.head = NULL};
+  bool unknown = true;
   while (p->in_flight.head != NULL) {
     kopi_append *a = p->in_flight.head;
     a->op = NULL;
-    bool nobody_waits = a->answered && a->joined == NULL;
-    if (nobody_waits || (unknown && a->producer.producer_id < 0)) {
+    if (a == refused)
+      unknown = false; /* the store keeps their order: nor was what follows it done */
+    if (unknown && a->producer.producer_id < 0) {
       answer(e, a, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, -1, -1, now);
       continue;
     }
     unlink_from(&p->in_flight, a);
     a->state = KOPI_APPEND_PARKED;
-    push_back(&back, a);
+    push_back(&p->parked, a);
+    if (!a->answered) continue;
+    bequeath(a); /* its request has gone, and the memory goes with it */
+    leave(a);
   }
-  if (back.head == NULL) return;
-  back.tail->next = p->parked.head;
-  if (p->parked.head == NULL) {
-    p->parked.tail = back.tail;
-  } else {
-    p->parked.head->prev = back.tail;
-  }
-  p->parked.head = back.head;
+  append_all(&p->parked, back);
 }
 
 static void appended(kop_engine *e, kopi_append *a, const kop_completion *c, kop_now now) {
@@ -251,11 +276,10 @@ static void judge(kop_engine *e, kopi_append *a, const kop_completion *c, kop_no
     break;
   }
   case KOP_FENCED:
-    kopi_append_put_back(e, p, false, now);
+    kopi_append_put_back(e, p, a, now);
     kopi_partition_reload(e, p, false, now);
     break;
   default: /* UNKNOWN, or given up on: it may be in the log */
-    kopi_append_put_back(e, p, true, now);
     kopi_partition_reload(e, p, false, now);
     break;
   }

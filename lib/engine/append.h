@@ -62,7 +62,11 @@ void kopi_append_fail_parked(kop_engine *e, kopi_partition *p, int16_t error, ko
 /* Answers all that are in flight; their bytes stay until their tokens are answered. */
 void kopi_append_fail_in_flight(kop_engine *e, kopi_partition *p, int16_t error, kop_now now);
 
-/* Puts what is in flight in front of the parked ones. With `unknown`, those without a producer id are answered NOT_LEADER_OR_FOLLOWER instead. */
-void kopi_append_put_back(kop_engine *e, kopi_partition *p, bool unknown, kop_now now);
+/*
+ * Puts what is in flight in front of the parked ones. From `refused` on it is known that nothing was appended; before it, or with NULL
+ * of all, nothing is known, and those without a producer id are answered NOT_LEADER_OR_FOLLOWER instead.
+ */
+void kopi_append_put_back(kop_engine *e, kopi_partition *p, const kopi_append *refused,
+                          kop_now now);
 
 #endif

@@ -127,6 +127,7 @@ static void on_state(kop_engine *e, kopi_op *op, const kop_completion *c, kop_no
 }
 
 void kopi_load_begin(kop_engine *e, kopi_partition *p, kop_now now) {
+  kopi_producers_tell_time(&p->producers, now.wall_ms);
   if (p->high_watermark == 0 || !kopi_serves(e, 1ull << KOP_EFFECT_STATE_GET)) {
     replay_from(e, p, p->log_start, now);
     return;

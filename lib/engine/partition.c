@@ -123,6 +123,7 @@ static void begin_resign(kop_engine *e, kopi_partition *p, kop_now now) {
 
 void kopi_partition_settle(kop_engine *e, kopi_partition *p, kop_now now) {
   if (p->state == KOPI_PARTITION_ACTIVE) {
+    kopi_producers_tell_time(&p->producers, now.wall_ms);
     (void)kopi_producers_expire(&p->producers, now.wall_ms, e->settings.producer_id_expiration_ms,
                                 EXPIRE_AT_ONCE);
     kopi_partition_save(e, p, false, now);
@@ -234,6 +235,7 @@ void kopi_partition_reload(kop_engine *e, kopi_partition *p, bool backoff, kop_n
     kopi_partition_settle(e, p, now);
     return;
   }
+  kopi_append_put_back(e, p, NULL, now);
   kopi_reads_drop(e, p);
   kopi_producers_free(&p->producers);
   kopi_epochs_free(&p->epochs);
@@ -300,7 +302,6 @@ static void on_confirmed(kop_engine *e, kopi_op *op, const kop_completion *c, ko
     const kop_confirmed *confirmed = c->body;
     p->lease_mono_ns = confirmed->lease_mono_ns;
   } else if (p->topic != NULL && p->state == KOPI_PARTITION_ACTIVE) {
-    kopi_append_put_back(e, p, c->outcome != KOP_FENCED, now);
     kopi_partition_reload(e, p, c->outcome != KOP_FENCED, now);
   }
   kopi_request *r = p->confirm_waiters;

@@ -90,7 +90,7 @@ void kopi_partition_advance(kop_engine *e, kopi_partition *p, int64_t offset, ui
 /* The log now starts at `offset`. */
 void kopi_partition_trim(kop_engine *e, kopi_partition *p, int64_t offset, kop_now now);
 
-/* Leadership is in doubt: everything in flight is put back and the partition acquired anew; after `backoff` with delay. */
+/* Leadership is in doubt: everything in flight is put back (as unknown, unless the caller has done so) and the partition acquired anew; after `backoff` with delay. */
 void kopi_partition_reload(kop_engine *e, kopi_partition *p, bool backoff, kop_now now);
 
 /* Its topic is gone. */

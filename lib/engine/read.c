@@ -95,8 +95,10 @@ static kop_status copy_arrays(kop_engine *e, kopi_read *read, const kop_read_res
     read->batches = memory;
     read->memory_cap = need;
   }
-  kop_slice *to = (kop_slice *)(read->batches + result->batches_count);
   read->bytes = 0;
+  read->batches_len = 0;
+  if (result->batches_count == 0) return KOP_OK; /* there may be no array at all */
+  kop_slice *to = (kop_slice *)(read->batches + result->batches_count);
   for (uint32_t i = 0; i < result->batches_count; i++) {
     const kop_read_batch *from = &result->batches[i];
     memcpy(to, from->slices, from->slices_count * sizeof *to);

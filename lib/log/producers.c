@@ -51,8 +51,10 @@ static const kopi_producer_entry *last_of(const kopi_producer_state *s) {
 void kopi_producers_init(kopi_producers *p, const kop_alloc *alloc, uint64_t seed,
                          uint32_t max_producers, uint32_t max_in_flight) {
   KOPI_ASSERT(max_producers > 0 && max_in_flight > 0 && max_in_flight <= UINT32_C(1) << 30);
-  *p = (kopi_producers){
-      .alloc = alloc, .max_producers = max_producers, .max_in_flight = max_in_flight};
+  *p = (kopi_producers){.alloc = alloc,
+                        .max_producers = max_producers,
+                        .max_in_flight = max_in_flight,
+                        .now_ms = INT64_MIN};
   kopi_map_u64_init(&p->by_id, alloc, seed);
 }
 
@@ -63,7 +65,9 @@ void kopi_producers_free(kopi_producers *p) {
   kopi_map_u64_free(&p->by_id);
   kopi_free(p->alloc, p->ring);
   uint64_t tail = p->tail;
+  int64_t now_ms = p->now_ms;
   kopi_producers_init(p, p->alloc, p->by_id.seed, p->max_producers, p->max_in_flight);
+  p->now_ms = now_ms;
   p->head = p->tail = tail; /* a late kopi_producers_committed must not hit a new append */
 }
 
@@ -136,7 +140,8 @@ void kopi_producers_check(const kopi_producers *p, const kopi_producer_batch *b,
 static void set_idle(kopi_producers *p, producer *e) {
   const kopi_producer_entry *last = last_of(&e->durable);
   kopi_heap_set(&p->by_offset, &e->by_offset, ordered(last->base_offset));
-  kopi_heap_set(&p->by_timestamp, &e->by_timestamp, ordered(last->timestamp));
+  int64_t since = last->timestamp > p->now_ms ? last->timestamp : p->now_ms;
+  kopi_heap_set(&p->by_timestamp, &e->by_timestamp, ordered(since));
 }
 
 static void set_busy(kopi_producers *p, producer *e) {
@@ -288,6 +293,10 @@ kop_status kopi_producers_restore(kopi_producers *p, const kopi_producer_state *
   e->durable = *s;
   set_idle(p, e);
   return KOP_OK;
+}
+
+void kopi_producers_tell_time(kopi_producers *p, int64_t now_ms) {
+  if (now_ms > p->now_ms) p->now_ms = now_ms;
 }
 
 size_t kopi_producers_expire(kopi_producers *p, int64_t now_ms, int64_t expiration_ms, size_t max) {

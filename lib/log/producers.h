@@ -87,14 +87,16 @@ typedef struct kopi_producers_verdict {
 typedef struct kopi_producers {
   const kop_alloc *alloc;
   kopi_map_u64 by_id;
-  kopi_heap by_offset;    /* idle producers, by the base offset of their last batch */
-  kopi_heap by_timestamp; /* the same, by its timestamp */
+  kopi_heap by_offset; /* idle producers, by the base offset of their last batch */
+  kopi_heap
+      by_timestamp; /* the same, by its timestamp or the time it was learned, whichever is later */
   struct kopi_producers_append *ring;
   uint64_t head; /* tickets head .. tail-1 are in flight; ticket t is ring[t mod ring_cap] */
   uint64_t tail;
   uint32_t ring_cap;
   uint32_t max_in_flight;
   uint32_t max_producers;
+  int64_t now_ms; /* as told last; INT64_MIN before */
 } kopi_producers;
 
 /* Empty; allocates nothing. Both bounds must be at least 1. `alloc` must outlive it. */
@@ -134,7 +136,13 @@ kop_status kopi_producers_replay(kopi_producers *p, const kopi_producer_batch *b
 /* Takes over a producer from a snapshot. KOP_ERR_MALFORMED if it is not well-formed or known already; otherwise as replay. */
 kop_status kopi_producers_restore(kopi_producers *p, const kopi_producer_state *s);
 
-/* Forgets idle producers whose last timestamp is at least `expiration_ms` before `now_ms`, oldest first and at most `max` of them; returns how many. If it returns `max` there may be more. */
+/*
+ * Tells the wall clock's time. A producer whose last batch is learned from here on (appended, replayed or restored) is kept for its
+ * expiration from this time on, however old the timestamps of its records are: who copies an old topic is no idle producer.
+ */
+void kopi_producers_tell_time(kopi_producers *p, int64_t now_ms);
+
+/* Forgets idle producers whose last timestamp, and the time it was learned, is at least `expiration_ms` before `now_ms`, oldest first and at most `max` of them; returns how many. If it returns `max` there may be more. */
 size_t kopi_producers_expire(kopi_producers *p, int64_t now_ms, int64_t expiration_ms, size_t max);
 
 /* The last timestamp of the producer that expires first; INT64_MAX if none is idle. */
