@@ -62,12 +62,16 @@ static void set_epoch(list_item *item, int32_t epoch) {
   if (item->list->r->version >= 4) item->out->leader_epoch = epoch;
 }
 
-/* An item that was named twice keeps its error, whatever the log has to say. */
+/* An item that was named twice keeps its error, whatever the log has to say: so do set and fail. */
 static void set(list_item *item, int64_t offset, int64_t timestamp) {
   if (item->out->error_code != 0) return;
   item->out->offset = offset;
   item->out->timestamp = timestamp;
   set_epoch(item, kopi_epochs_at(&item->p->epochs, offset));
+}
+
+static void fail(list_item *item, int16_t error) {
+  if (item->out->error_code == 0) item->out->error_code = error;
 }
 
 /* ---- finding the record ---- */
@@ -97,8 +101,7 @@ static bool search_batch(kop_engine *e, list_item *item, const kop_read_batch *b
     }
   }
   if (status != KOP_OK && status != KOP_ERR_NOT_FOUND) {
-    item->out->error_code =
-        whole.status != KOP_OK ? KOP_KAFKA_KAFKA_STORAGE_ERROR : KOP_KAFKA_CORRUPT_MESSAGE;
+    fail(item, whole.status != KOP_OK ? KOP_KAFKA_KAFKA_STORAGE_ERROR : KOP_KAFKA_CORRUPT_MESSAGE);
     known = true;
   }
   kopi_buf_free(&whole);
@@ -111,7 +114,7 @@ static void on_read(kop_engine *e, kopi_read_waiter *w, kop_now now) {
   list_item *item = (list_item *)w;
   kopi_read *read = item->read;
   bool known = read->error != 0;
-  item->out->error_code = read->error;
+  fail(item, read->error);
   for (uint32_t i = 0; i < read->batches_len && !known; i++) {
     known = search_batch(e, item, &read->batches[i]);
   }
@@ -136,7 +139,7 @@ static void search(kop_engine *e, list_item *item, kop_now now) {
   item->read = kopi_read_get(e, item->p, item->position, item->p->high_watermark, SEARCH_BYTES,
                              &item->waiter, now);
   if (item->read == NULL) {
-    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
+    fail(item, KOP_KAFKA_KAFKA_STORAGE_ERROR);
     finish(e, item, now);
   } else if (item->read->state == KOPI_READ_READY) {
     on_read(e, &item->waiter, now);
@@ -146,7 +149,7 @@ static void search(kop_engine *e, list_item *item, kop_now now) {
 static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   list_item *item = op->owner;
   if (item->p->topic == NULL) {
-    item->out->error_code = KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    fail(item, KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
   } else if (c->outcome == KOP_DONE) {
     const kop_listed *found = c->body;
     /* the store may name a batch that ends below the log start */
@@ -156,9 +159,9 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
     search(e, item, now);
     return;
   } else if (c->outcome == KOP_REJECTED) {
-    item->out->error_code = c->kafka_error;
+    fail(item, c->kafka_error);
   } else if (c->outcome != KOP_NOT_FOUND) {
-    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
+    fail(item, KOP_KAFKA_KAFKA_STORAGE_ERROR);
   }
   finish(e, item, now);
 }
@@ -166,7 +169,7 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
 static void ask_store(kop_engine *e, list_item *item) {
   kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_LIST_OFFSETS, item->p->id, on_listed, item);
   if (op == NULL) {
-    item->out->error_code = KOP_KAFKA_KAFKA_STORAGE_ERROR;
+    fail(item, KOP_KAFKA_KAFKA_STORAGE_ERROR);
     return;
   }
   op->body.list.what = item->timestamp == MAX_TIMESTAMP ? KOP_LIST_MAX_TIMESTAMP : KOP_LIST_BY_TIME;

@@ -79,7 +79,6 @@ static void on_max_wait(kop_engine *e, kopi_alarm *alarm, kop_now now) {
   kopi_fetch *f = r->state_of_api;
   switch (f->state) {
   case KOPI_FETCH_WAITING:
-    f->timed_out = true;
     become_ready(e, f);
     kopi_alarm_set(e, alarm, kopi_later(now, kopi_ms(READ_GRACE_MS)));
     break;
@@ -111,17 +110,9 @@ static void on_cancel(kop_engine *e, kopi_request *r, kop_now now) {
 }
 
 void kopi_fetch_end(kop_engine *e, kopi_fetch *f) {
-  (void)e;
   f->state = KOPI_FETCH_ANSWERED;
   end_set(f);
-  for (uint32_t i = 0; i < f->parts_len; i++) {
-    kopi_fetch_part *part = &f->parts[i];
-    if (!part->reading) continue;
-    part->reading = false;
-    kopi_read_put(e, part->read, &part->waiter);
-    part->read = NULL;
-  }
-  f->reading = 0;
+  kopi_fetch_give_up_reads(e, f);
 }
 
 static bool any_known(const kopi_fetch_set *set) {

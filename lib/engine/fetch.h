@@ -96,7 +96,6 @@ struct kopi_fetch {
   uint64_t max_bytes;
   uint64_t available; /* estimate of what is there, while WAITING */
   uint8_t state;
-  bool timed_out;
   kopi_fetch_part *parts;
   uint32_t parts_len;
   uint32_t next;       /* the part that is read next */
@@ -124,6 +123,9 @@ void kopi_fetch_partition_grew(kop_engine *e, kopi_partition *p, uint64_t bytes,
 void kopi_fetch_partition_changed(kop_engine *e, kopi_partition *p, kop_now now);
 void kopi_fetch_partition_gone(kop_engine *e, kopi_partition *p, kop_now now);
 
+/* Takes it off its set and gives open READs up; its request is then answered. */
+void kopi_fetch_end(kop_engine *e, kopi_fetch *f);
+
 /* All long polls are answered with what there is (shutdown). */
 void kopi_fetch_end_waiting(kop_engine *e, kop_now now);
 
@@ -135,8 +137,8 @@ void kopi_fetch_judge(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part
 /* The fetch is at the head of its connection's replies: reads, then replies. */
 void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now);
 
-/* Takes it off its set and gives open READs up; what is done stays with the parts. */
-void kopi_fetch_end(kop_engine *e, kopi_fetch *f);
+/* Waits for open READs no longer: each goes on, and its result is kept for the next fetch. What is done stays with the parts. */
+void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f);
 
 /* max.wait is past: replies with what has been read. */
 void kopi_fetch_cut_short(kop_engine *e, kopi_fetch *f, kop_now now);

@@ -191,11 +191,22 @@ static bool in_lease(kop_engine *e, kopi_fetch *f, kop_now now) {
   return true;
 }
 
+/* What the parts hold goes with the request, whether it was replied to or its client has gone. */
+static void on_release(kop_engine *e, kopi_request *r) {
+  kopi_fetch *f = r->state_of_api;
+  for (uint32_t i = 0; i < f->parts_len; i++) {
+    kopi_fetch_part *part = &f->parts[i];
+    if (part->read != NULL) kopi_read_put(e, part->read, &part->waiter);
+    kop_record_bytes_free(e->records, part->converted);
+  }
+}
+
 void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
   kopi_fetch *f = r->state_of_api;
   if (f->state != KOPI_FETCH_READY) return; /* its connection went while a lease was confirmed */
   if (e->leases && !in_lease(e, f, now)) return;
   f->state = KOPI_FETCH_READING;
+  r->release = on_release;
   if (!make_parts(e, f, now)) {
     kopi_fetch_end(e, f);
     return;
@@ -203,6 +214,18 @@ void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
   read_on(e, f, now);
 }
 
+void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f) {
+  for (uint32_t i = 0; i < f->parts_len; i++) {
+    kopi_fetch_part *part = &f->parts[i];
+    if (!part->reading) continue;
+    part->reading = false;
+    kopi_read_put(e, part->read, &part->waiter);
+    part->read = NULL;
+  }
+  f->reading = 0;
+}
+
 void kopi_fetch_cut_short(kop_engine *e, kopi_fetch *f, kop_now now) {
+  kopi_fetch_give_up_reads(e, f);
   kopi_fetch_reply(e, f, now);
 }

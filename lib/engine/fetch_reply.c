@@ -258,28 +258,9 @@ static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32
   return true;
 }
 
-static void on_release(kop_engine *e, kopi_request *r) {
-  kopi_fetch *f = r->state_of_api;
-  for (uint32_t i = 0; i < f->parts_len; i++) {
-    kopi_fetch_part *part = &f->parts[i];
-    if (part->read != NULL) kopi_read_put(e, part->read, &part->waiter);
-    kop_record_bytes_free(e->records, part->converted);
-  }
-}
-
 void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
   kopi_request *r = f->r;
-  r->release = on_release;
   kopi_alarm_cancel(e, &r->alarm);
-  for (uint32_t i = 0; i < f->parts_len;
-       i++) { /* an open READ goes on; its result is kept for the next fetch */
-    kopi_fetch_part *part = &f->parts[i];
-    if (!part->reading) continue;
-    part->reading = false;
-    kopi_read_put(e, part->read, &part->waiter);
-    part->read = NULL;
-  }
-  f->reading = 0;
   if (!settle_parts(e, f, now)) {
     kopi_fetch_end(e, f);
     return;

@@ -625,3 +625,32 @@ Test(fetch, waits_while_too_much_is_lent_and_goes_on_then) {
   cr_assert_eq(h.lent, 0u);
   kh_stop(&h);
 }
+
+static kh_way hold_reads_of_the_second(kh *h, const kop_effect *fx, void *data) {
+  (void)data;
+  return fx->kind == KOP_EFFECT_READ && fx->target == h->logs[1].id ? KH_HOLD : KH_AUTO;
+}
+
+Test(fetch, what_was_read_is_given_back_when_the_client_goes_before_the_rest_is) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_topic(&h, "t", 1, 2);
+  kh_conn *c = kh_connect(&h);
+  fill(&h, c, "t", 0, 1, 3);
+  fill(&h, c, "t", 1, 1, 3);
+  kh_fetch_request r;
+  kh_fill_fetch(&r, "t", 0, 0);
+  kop_fetch_request_partition both[2] = {r.partition, r.partition};
+  both[1].partition = 1;
+  r.topic.partitions.ptr = both;
+  r.topic.partitions.len = 2;
+  h.filter = hold_reads_of_the_second;
+  kh_request(&h, c, KOP_MSG_FETCH_REQUEST, 12, &r.q, sizeof r.q);
+  kh_run(&h);
+  cr_assert_eq(h.lent, 1u, "the first partition has been read, the second is being read");
+  kh_disconnect(&h, c);
+  cr_assert_eq(h.lent, 0u, "nobody will send what the first partition gave");
+  kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_READ), KOP_DONE, 0);
+  cr_assert_eq(h.lent, 0u);
+  kh_stop(&h);
+}

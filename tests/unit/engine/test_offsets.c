@@ -286,3 +286,25 @@ Test(determinism, the_same_calls_give_the_same_effects_and_bytes) {
   cr_assert_eq(first.len, second.len);
   cr_assert_eq(memcmp(first.bytes, second.bytes, first.len), 0);
 }
+
+Test(list_offsets, a_partition_named_twice_is_refused_also_when_the_store_is_asked) {
+  kh h;
+  kh_conn *c;
+  (void)three_batches(&h, &c);
+  static const int64_t asked[] = {-1, -3, 1700000000000};
+  for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+    kh_list_request q;
+    (void)kh_fill_list(&q, "t", asked[i], -1);
+    kop_list_offsets_request_partition twice[2] = {q.partition, q.partition};
+    q.topic.partitions.ptr = twice;
+    q.topic.partitions.len = 2;
+    kh_request(&h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, &q.q, sizeof q.q);
+    kop_list_offsets_response r;
+    cr_assert(kh_receive(&h, c, KOP_MSG_LIST_OFFSETS_RESPONSE, 8, &r, sizeof r));
+    cr_assert_eq(r.topics.len, 1);
+    cr_assert_eq(r.topics.ptr[0].partitions.len, 1);
+    cr_assert_eq(r.topics.ptr[0].partitions.ptr[0].error_code, KOP_KAFKA_INVALID_REQUEST);
+    cr_assert_eq(r.topics.ptr[0].partitions.ptr[0].offset, -1);
+  }
+  kh_stop(&h);
+}
