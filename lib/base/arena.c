@@ -58,6 +58,13 @@ void kopi_arena_reset(kopi_arena *a) {
   open_chunk(a, keep);
 }
 
+size_t kopi_arena_held(const kopi_arena *a) {
+  size_t held = 0;
+  for (const kopi_arena_chunk *c = a->head; c != NULL; c = c->next)
+    held += c->cap;
+  return held;
+}
+
 static size_t round_up(size_t size) {
   return (size + (ALIGN - 1)) & ~(size_t)(ALIGN - 1);
 }

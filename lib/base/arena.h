@@ -29,6 +29,9 @@ void kopi_arena_free(kopi_arena *a);
 /* Forgets all objects; keeps the largest chunk. */
 void kopi_arena_reset(kopi_arena *a);
 
+/* Bytes it has taken from its allocator. */
+size_t kopi_arena_held(const kopi_arena *a);
+
 /* What kopi_arena_alloc does when the newest chunk has no room. */
 void *kopi_arena_alloc_slow(kopi_arena *a, size_t size);
 

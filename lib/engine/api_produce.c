@@ -46,7 +46,9 @@ typedef struct produce {
   bool transactional_id;
   produce_topic *topics;
   int32_t topics_len;
-  uint32_t open; /* items that are not answered */
+  uint32_t open;                   /* items that are not answered */
+  kopi_map_bytes unknown_topics;   /* while the request is laid out: by name or id */
+  kopi_map_u64 unknown_partitions; /* by place of the topic and index */
 } produce;
 
 /* ---- the reply ---- */
@@ -313,19 +315,20 @@ static int16_t submit(kop_engine *e, produce_topic *t, produce_item *item, kop_n
 
 /* ---- the request ---- */
 
+/* Known topics and partitions are found by the stamp they bear, others by a table. NULL: no memory. */
 static produce_topic *topic_entry(kop_engine *e, produce *pr,
                                   const kop_produce_request_topic_produce_data *from) {
   bool by_id = pr->r->version >= 13;
   kopi_topic *known =
       by_id ? kopi_topic_by_id(e, &from->topic_id) : kopi_topic_by_name(e, from->name);
   if (known != NULL && known->stamp == e->last_stamp) return known->stamped;
-  for (int32_t i = 0; i < pr->topics_len && known == NULL; i++) { /* unknown ones, which are few */
-    produce_topic *t = &pr->topics[i];
-    bool same = by_id ? memcmp(&t->id, &from->topic_id, sizeof t->id) == 0
-                      : kopi_slice_equal(t->name, from->name);
-    if (t->known == NULL && same) return t;
-  }
-  produce_topic *t = &pr->topics[pr->topics_len++];
+  kop_slice key =
+      by_id ? (kop_slice){from->topic_id.bytes, sizeof from->topic_id.bytes} : from->name;
+  produce_topic *t = known == NULL ? kopi_map_bytes_find(&pr->unknown_topics, key) : NULL;
+  if (t != NULL) return t;
+  t = &pr->topics[pr->topics_len];
+  if (known == NULL && kopi_map_bytes_insert(&pr->unknown_topics, key, t) != KOP_OK) return NULL;
+  pr->topics_len++;
   t->name = from->name;
   t->id = from->topic_id;
   t->known = known;
@@ -336,13 +339,16 @@ static produce_topic *topic_entry(kop_engine *e, produce *pr,
   return t;
 }
 
-static produce_item *item_entry(kop_engine *e, produce_topic *t, int32_t index) {
+/* The same for a partition. */
+static produce_item *item_entry(kop_engine *e, produce *pr, produce_topic *t, int32_t index) {
   kopi_partition *p = t->known == NULL ? NULL : kopi_topic_partition_at(t->known, index);
   if (p != NULL && p->stamp == e->last_stamp) return p->stamped;
-  for (int32_t i = 0; i < t->items_len && p == NULL; i++) {
-    if (t->items[i].p == NULL && t->items[i].out.index == index) return &t->items[i];
-  }
-  produce_item *item = &t->items[t->items_len++];
+  uint64_t key = (uint64_t)(t - pr->topics) << 32 | (uint32_t)index;
+  produce_item *item = p == NULL ? kopi_map_u64_find(&pr->unknown_partitions, key) : NULL;
+  if (item != NULL) return item;
+  item = &t->items[t->items_len];
+  if (p == NULL && kopi_map_u64_insert(&pr->unknown_partitions, key, item) != KOP_OK) return NULL;
+  t->items_len++;
   item->p = p;
   if (p != NULL) {
     p->stamp = e->last_stamp;
@@ -351,33 +357,55 @@ static produce_item *item_entry(kop_engine *e, produce_topic *t, int32_t index) 
   return item;
 }
 
-/* Room for each topic's items: a topic named twice has the sum. False: answered for want of memory. */
-static bool lay_out(kop_engine *e, produce *pr, const kop_produce_request *q, kop_now now) {
-  e->last_stamp++;
+static bool lay_out_topic(kop_engine *e, produce *pr,
+                          const kop_produce_request_topic_produce_data *from) {
+  produce_topic *t = topic_entry(e, pr, from);
+  for (int32_t j = 0; j < from->partition_data.len; j++) {
+    const kop_produce_request_partition_produce_data *data = &from->partition_data.ptr[j];
+    produce_item *item = item_entry(e, pr, t, data->index);
+    if (item == NULL) return false;
+    (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE, &item->out,
+                          sizeof item->out);
+    item->produce = pr;
+    item->records = data->records;
+    item->out.index = data->index;
+    item->out.base_offset = -1;
+  }
+  return true;
+}
+
+/* Room for each topic's items: a topic named twice has the sum. KOP_ERR_NOMEM. */
+static kop_status lay_out_all(kop_engine *e, produce *pr, const kop_produce_request *q) {
   for (int32_t i = 0; i < q->topic_data.len; i++) {
     produce_topic *t = topic_entry(e, pr, &q->topic_data.ptr[i]);
+    if (t == NULL) return KOP_ERR_NOMEM;
     t->items_len += q->topic_data.ptr[i].partition_data.len; /* counts first, is filled below */
   }
   for (int32_t i = 0; i < pr->topics_len; i++) {
     produce_topic *t = &pr->topics[i];
-    t->items = kopi_request_alloc(e, pr->r, (size_t)t->items_len + 1, sizeof *t->items, now);
-    if (t->items == NULL) return false;
+    void *items = NULL;
+    kop_status status =
+        kop_arena_alloc(pr->r->arena, (size_t)t->items_len + 1, sizeof *t->items, &items);
+    if (status != KOP_OK) return status;
+    t->items = items;
     t->items_len = 0;
   }
   for (int32_t i = 0; i < q->topic_data.len; i++) {
-    const kop_produce_request_topic_produce_data *from = &q->topic_data.ptr[i];
-    produce_topic *t = topic_entry(e, pr, from);
-    for (int32_t j = 0; j < from->partition_data.len; j++) {
-      produce_item *item = item_entry(e, t, from->partition_data.ptr[j].index);
-      (void)kop_struct_init(KOP_STRUCT_PRODUCE_RESPONSE_PARTITION_PRODUCE_RESPONSE, &item->out,
-                            sizeof item->out);
-      item->produce = pr;
-      item->records = from->partition_data.ptr[j].records;
-      item->out.index = from->partition_data.ptr[j].index;
-      item->out.base_offset = -1;
-    }
+    if (!lay_out_topic(e, pr, &q->topic_data.ptr[i])) return KOP_ERR_NOMEM;
   }
-  return true;
+  return KOP_OK;
+}
+
+/* False: answered for want of memory. */
+static bool lay_out(kop_engine *e, produce *pr, const kop_produce_request *q, kop_now now) {
+  kopi_map_bytes_init(&pr->unknown_topics, &e->alloc, e->cfg.seed);
+  kopi_map_u64_init(&pr->unknown_partitions, &e->alloc, e->cfg.seed);
+  e->last_stamp++;
+  kop_status status = lay_out_all(e, pr, q);
+  kopi_map_bytes_free(&pr->unknown_topics);
+  kopi_map_u64_free(&pr->unknown_partitions);
+  if (status != KOP_OK) kopi_request_out_of_memory(e, pr->r, now);
+  return status == KOP_OK;
 }
 
 static void on_release(kop_engine *e, kopi_request *r) {

@@ -82,6 +82,8 @@ void kopi_conns_free(kop_engine *e);
 
 /* Gives back a frame's charge. */
 void kopi_frame_uncharge(kop_engine *e, kopi_conn *c, uint64_t charge);
+/* Replaces a charge by another, which may pass the bounds: it stands for memory that is in use already. */
+void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to);
 /* Lets connections go on that wait for memory, in order; true if there was one. */
 bool kopi_frames_admit(kop_engine *e);
 /* Parses the frames that lie in the connection's block. */

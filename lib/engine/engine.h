@@ -121,6 +121,7 @@ struct kop_engine {
   kopi_map_u64 sessions;
   kopi_link session_lru; /* the one not used for longest first */
   uint64_t session_random;
+  uint64_t session_bytes; /* of the members of all sessions */
 
   /* producer ids in hand: [next, end) */
   int64_t producer_id_next;

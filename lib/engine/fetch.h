@@ -27,7 +27,7 @@ struct kopi_fetch_member {
   kopi_partition *p;    /* NULL: unknown or gone */
   kop_slice topic;      /* owned by the set's memory */
   kop_uuid topic_id;
-  uint64_t entered; /* session: the partition id it has in the session's map, 0 none */
+  kop_slice key; /* session: topic name or id, then the index */
   int32_t index;
   int32_t max_bytes;
   int64_t offset;

@@ -4,8 +4,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/endian.h"
 
-enum { EVICT_AFTER_MS = 120000 };
+enum {
+  EVICT_AFTER_MS = 120000,
+  BYTES_PER_PARTITION = 1024, /* that all members together may take, for each of max_partitions */
+  MAX_NAME = INT16_MAX        /* of a topic on the wire, up to version 12 */
+};
 
 /* ---- members ---- */
 
@@ -30,43 +35,52 @@ static void fill_member(kop_engine *e, kopi_fetch_member *m, const named *n) {
   m->p = n->known == NULL ? NULL : kopi_topic_partition_at(n->known, w->partition);
 }
 
-/* A session's member: one allocation with its topic's name. */
-static kopi_fetch_member *new_member(kop_engine *e, kopi_fetch_session *s, const named *n) {
-  kopi_fetch_member *m = kopi_calloc(&e->alloc, 1, sizeof *m + n->topic.len + 1);
-  if (m == NULL) return NULL;
-  uint8_t *name = (uint8_t *)(m + 1);
-  if (n->topic.len > 0) memcpy(name, n->topic.ptr, n->topic.len);
-  m->topic = (kop_slice){.ptr = name, .len = n->topic.len};
+/* What a session finds its members by: topic name or id, then the partition's index. */
+static size_t write_key(const named *n, bool by_id, int32_t index, uint8_t *to) {
+  size_t len = by_id ? sizeof n->topic_id : n->topic.len;
+  const void *from = by_id ? (const void *)&n->topic_id : (const void *)n->topic.ptr;
+  if (len > 0) memcpy(to, from, len);
+  kopi_store_be32(to + len, (uint32_t)index);
+  return len + 4;
+}
+
+static size_t key_size(const named *n, bool by_id) {
+  return (by_id ? sizeof n->topic_id : n->topic.len) + 4;
+}
+
+/* A session's member: one allocation with its key, which begins with its topic's name. KOP_ERR_LIMIT, KOP_ERR_NOMEM. */
+static kop_status new_member(kop_engine *e, kopi_fetch_session *s, const named *n) {
+  bool by_id = s->set.by_id;
+  size_t size = sizeof(kopi_fetch_member) + key_size(n, by_id);
+  if (e->session_bytes + size > (uint64_t)e->cfg.max_partitions * BYTES_PER_PARTITION)
+    return KOP_ERR_LIMIT;
+  kopi_fetch_member *m = kopi_calloc(&e->alloc, 1, size);
+  if (m == NULL) return KOP_ERR_NOMEM;
+  uint8_t *key = (uint8_t *)(m + 1);
+  m->key = (kop_slice){.ptr = key, .len = write_key(n, by_id, n->wanted->partition, key)};
+  m->topic = (kop_slice){.ptr = key, .len = by_id ? 0 : n->topic.len};
   fill_member(e, m, n);
-  if (m->p != NULL && kopi_map_u64_insert(&s->by_partition, m->p->id, m) != KOP_OK) {
+  if (kopi_map_bytes_insert(&s->by_name, m->key, m) != KOP_OK) {
     kopi_free(&e->alloc, m);
-    return NULL;
+    return KOP_ERR_NOMEM;
   }
   kopi_fetch_member_enter(e, &s->set, m);
-  m->entered = m->p == NULL ? 0 : m->p->id;
-  return m;
+  e->session_bytes += size;
+  return KOP_OK;
 }
 
 static void free_member(kop_engine *e, kopi_fetch_session *s, kopi_fetch_member *m) {
-  if (m->entered != 0) (void)kopi_map_u64_remove(&s->by_partition, m->entered);
+  (void)kopi_map_bytes_remove(&s->by_name, m->key);
   kopi_fetch_member_leave(m);
+  e->session_bytes -= sizeof *m + m->key.len;
   kopi_free(&e->alloc, m);
 }
 
-static kopi_fetch_member *find_member(kopi_fetch_session *s, const named *n, int32_t index) {
-  kopi_partition *p = n->known == NULL ? NULL : kopi_topic_partition_at(n->known, index);
-  if (p != NULL) {
-    kopi_fetch_member *m = kopi_map_u64_find(&s->by_partition, p->id);
-    if (m != NULL) return m;
-  }
-  for (kopi_link *link = s->set.members.next; link != &s->set.members; link = link->next) {
-    kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set);
-    if (m->p != NULL || m->index != index) continue; /* known ones are in the map */
-    bool same = s->set.by_id ? memcmp(&m->topic_id, &n->topic_id, sizeof m->topic_id) == 0
-                             : kopi_slice_equal(m->topic, n->topic);
-    if (same) return m;
-  }
-  return NULL;
+static kopi_fetch_member *find_member(const kopi_fetch_session *s, const named *n, int32_t index) {
+  uint8_t key[MAX_NAME + 4];
+  if (key_size(n, s->set.by_id) > sizeof key) return NULL;
+  size_t len = write_key(n, s->set.by_id, index, key);
+  return kopi_map_bytes_find(&s->by_name, (kop_slice){.ptr = key, .len = len});
 }
 
 static named name_topic(const kop_engine *e, bool by_id, kop_slice topic, const kop_uuid *id) {
@@ -93,7 +107,7 @@ static void end_session(kop_engine *e, kopi_fetch_session *s) {
   }
   (void)kopi_map_u64_remove(&e->sessions, (uint64_t)(uint32_t)s->id);
   kopi_list_remove(&s->lru);
-  kopi_map_u64_free(&s->by_partition);
+  kopi_map_bytes_free(&s->by_name);
   kopi_free(&e->alloc, s);
   e->stats.fetch_sessions--;
 }
@@ -125,7 +139,7 @@ static kopi_fetch_session *new_session(kop_engine *e, bool by_id) {
   s->id = next_id(e);
   s->epoch = 1;
   kopi_fetch_set_init(&s->set, by_id, true);
-  kopi_map_u64_init(&s->by_partition, &e->alloc, e->cfg.seed);
+  kopi_map_bytes_init(&s->by_name, &e->alloc, e->cfg.seed);
   if (kopi_map_u64_insert(&e->sessions, (uint64_t)(uint32_t)s->id, s) != KOP_OK) {
     kopi_free(&e->alloc, s);
     return NULL;
@@ -141,8 +155,8 @@ static void use(kop_engine *e, kopi_fetch_session *s, kop_now now) {
   kopi_list_append(&e->session_lru, &s->lru);
 }
 
-/* Adds and changes members as the request says. False: no memory. */
-static bool apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
+/* Adds and changes members as the request says. KOP_ERR_LIMIT, KOP_ERR_NOMEM. */
+static kop_status apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
   for (int32_t i = 0; i < q->topics.len; i++) {
     const kop_fetch_request_topic *t = &q->topics.ptr[i];
     named n = name_topic(e, s->set.by_id, t->topic, &t->topic_id);
@@ -156,10 +170,11 @@ static bool apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request 
       }
       if (m != NULL)
         free_member(e, s, m); /* it was unknown, or its topic has gone: seen with new eyes */
-      if (new_member(e, s, &n) == NULL) return false;
+      kop_status status = new_member(e, s, &n);
+      if (status != KOP_OK) return status;
     }
   }
-  return true;
+  return KOP_OK;
 }
 
 static void forget(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
@@ -180,11 +195,7 @@ static void revive(kop_engine *e, kopi_fetch_session *s) {
     if (m->p != NULL) continue;
     named n = name_topic(e, s->set.by_id, m->topic, &m->topic_id);
     kopi_partition *p = n.known == NULL ? NULL : kopi_topic_partition_at(n.known, m->index);
-    if (p == NULL || kopi_map_u64_find(&s->by_partition, p->id) != NULL) continue;
-    if (m->entered != 0) (void)kopi_map_u64_remove(&s->by_partition, m->entered);
-    m->entered = 0;
-    if (kopi_map_u64_insert(&s->by_partition, p->id, m) != KOP_OK) continue;
-    m->entered = p->id;
+    if (p == NULL) continue;
     m->p = p;
     m->gone = false;
     m->topic_known = true;
@@ -201,7 +212,12 @@ static int16_t go_on(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, b
     return KOP_KAFKA_INVALID_FETCH_SESSION_EPOCH;
   if (s->set.by_id != by_id) return KOP_KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
   forget(e, s, q);
-  if (!apply(e, s, q)) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
+  kop_status status = apply(e, s, q);
+  if (status == KOP_ERR_LIMIT) {
+    end_session(e, s); /* the client begins anew, if need be without a session */
+    return KOP_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
+  }
+  if (status != KOP_OK) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   revive(e, s);
   s->epoch = s->epoch == INT32_MAX ? 1 : s->epoch + 1;
   use(e, s, now);
@@ -269,9 +285,11 @@ int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_re
   if (q->topics.len <= 0 || !make_room(e, now)) return without_session(e, f, q, by_id);
   kopi_fetch_session *s = new_session(e, by_id);
   if (s == NULL) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
-  if (!apply(e, s, q)) {
+  kop_status status = apply(e, s, q);
+  if (status != KOP_OK) {
     end_session(e, s);
-    return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
+    return status == KOP_ERR_LIMIT ? without_session(e, f, q, by_id)
+                                   : KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   }
   s->used_ns = now.mono_ns;
   f->session = s;
@@ -303,7 +321,7 @@ void kopi_fetch_sessions_forget(kop_engine *e) {
       next = link->next;
       kopi_free(&e->alloc, KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set));
     }
-    kopi_map_u64_free(&s->by_partition);
+    kopi_map_bytes_free(&s->by_name);
     kopi_free(&e->alloc, s);
   }
   kopi_map_u64_free(&e->sessions);

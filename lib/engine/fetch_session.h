@@ -6,7 +6,9 @@
  *   (id n, epoch k)    goes on: the epoch must be the one that follows; names what is new, changed or forgotten
  *
  * At most max_fetch_sessions are kept. When there is no room, the session that was not used for longest goes, if that
- * was two minutes ago; else the fetch is answered without a session (id 0), and the client goes on without.
+ * was two minutes ago; else the fetch is answered without a session (id 0), and the client goes on without. The same if
+ * the members of all sessions would take more memory than goes with max_partitions; a session that would grow
+ * beyond that is ended.
  */
 #ifndef KOPI_ENGINE_FETCH_SESSION_H
 #define KOPI_ENGINE_FETCH_SESSION_H
@@ -18,8 +20,8 @@ struct kopi_fetch_session {
   kopi_link lru;
   uint64_t used_ns;
   int32_t id;
-  int32_t epoch;             /* of the next request */
-  kopi_map_u64 by_partition; /* partition id -> member */
+  int32_t epoch;          /* of the next request */
+  kopi_map_bytes by_name; /* the members' keys */
 };
 
 /*

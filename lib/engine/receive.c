@@ -38,6 +38,14 @@ void kopi_frame_uncharge(kop_engine *e, kopi_conn *c, uint64_t charge) {
   }
 }
 
+void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to) {
+  kopi_frame_uncharge(e, c, from);
+  if (to == 0) return;
+  pool_of(e, to)->charged += to;
+  e->stats.frame_bytes += to;
+  if (c != NULL) c->charged += to;
+}
+
 static bool has_room(kop_engine *e, const kopi_conn *c, uint64_t charge) {
   const kopi_frame_pool *pool = pool_of(e, charge);
   bool connection = c->charged == 0 || c->charged + charge <= e->cfg.max_connection_bytes;

@@ -8,10 +8,13 @@
 #include "base/endian.h"
 #include "engine/api.h"
 #include "engine/conn.h"
+#include "wire/arena.h"
 
 enum {
-  KEPT_REQUESTS = 256,         /* in the pool */
-  KEPT_OUT_BYTES = 32 * 1024,  /* reply memory a pooled request may keep */
+  KEPT_REQUESTS = 256,        /* in the pool */
+  KEPT_OUT_BYTES = 32 * 1024, /* reply memory a pooled request may keep */
+  KEPT_ARENA_BYTES =
+      64 * 1024, /* the same for decoded arrays, also of one whose reply waits to be sent */
   MAX_REPLY_BYTES = 512 << 20, /* of one reply, lent bytes not counted */
   ARENA_BYTES = 128 << 20      /* of one request: decoded arrays, and the reply as it is built */
 };
@@ -54,7 +57,8 @@ static void recycle(kop_engine *e, kopi_request *r) {
   e->stats.requests_open--;
   kop_arena_reset(r->arena);
   kopi_buf_reset(&r->out);
-  if (e->free_requests_len >= KEPT_REQUESTS || r->out.cap > KEPT_OUT_BYTES) {
+  if (e->free_requests_len >= KEPT_REQUESTS || r->out.cap > KEPT_OUT_BYTES ||
+      kopi_arena_held(&r->arena->arena) > KEPT_ARENA_BYTES) {
     destroy(e, r);
     return;
   }
@@ -198,6 +202,15 @@ static void bad_reply(kop_engine *e, kopi_request *r, kop_status status, kop_now
   kopi_request_close(e, r, KOP_CLOSE_MEMORY, now);
 }
 
+/* What a reply was made of goes when the reply is written: it may wait long for a client that does not read. */
+static void let_arena_go(kop_engine *e, kopi_request *r) {
+  if (r->pins > 0 || r->release != NULL) return;
+  if (kopi_arena_held(&r->arena->arena) <= KEPT_ARENA_BYTES) return;
+  kopi_alarm_cancel(e, &r->alarm);
+  r->state_of_api = NULL;
+  kopi_arena_free(&r->arena->arena);
+}
+
 void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *msg, size_t size,
                 kop_now now) {
   size_t body = 0;
@@ -220,6 +233,7 @@ void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *ms
   }
   r->out.len = header + written;
   r->single = (kop_slice){.ptr = r->out.data, .len = r->out.len};
+  let_arena_go(e, r);
   kopi_reply_slices(e, r, &r->single, 1, r->out.len, now);
 }
 
@@ -301,9 +315,11 @@ void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now) {
 void kopi_request_drop_frame(kop_engine *e, kopi_request *r, kop_now now) {
   (void)now;
   kopi_block_unref(&e->blocks, r->block);
-  kopi_frame_uncharge(e, r->conn, r->charge);
+  uint64_t held = kopi_arena_held(&r->arena->arena);
+  uint64_t charge = held > KEPT_ARENA_BYTES ? held : 0;
+  kopi_frame_recharge(e, r->conn, r->charge, charge);
   r->block = NULL;
-  r->charge = 0;
+  r->charge = charge;
   r->body = (kop_slice){.ptr = NULL};
   r->client_id = (kop_slice){.ptr = NULL};
 }

@@ -98,7 +98,10 @@ void kopi_request_unpin(kop_engine *e, kopi_request *r, kop_now now);
 /* Its reply has left, or nobody waits for it: frees it unless it is pinned. */
 void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now);
 
-/* The block is not needed any more: what the handler keeps it has copied. */
+/*
+ * The block is not needed any more: what the handler keeps it has copied. A request that keeps much is charged for that
+ * instead, or a few megabytes of long polls would hold gigabytes.
+ */
 void kopi_request_drop_frame(kop_engine *e, kopi_request *r, kop_now now);
 
 /* The connection has gone. */

@@ -1,0 +1,173 @@
+/* What one client can make the engine hold, and for how long: requests whose decoded form is many times their size. */
+#include "harness.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+enum { MANY = 20000, MIB = 1 << 20 };
+
+/* An allocator that knows how much is live. */
+static size_t live_bytes;
+
+static void *counting_realloc(void *user_data, void *ptr, size_t size) {
+  (void)user_data;
+  if (ptr != NULL) live_bytes -= malloc_usable_size(ptr);
+  void *p = realloc(ptr, size);
+  if (p != NULL) live_bytes += malloc_usable_size(p);
+  return p;
+}
+
+static void counting_free(void *user_data, void *ptr) {
+  (void)user_data;
+  if (ptr != NULL) live_bytes -= malloc_usable_size(ptr);
+  free(ptr);
+}
+
+static const kop_alloc COUNTING = {
+    .size = sizeof COUNTING, .realloc = counting_realloc, .free = counting_free};
+
+static void counted(kop_engine_config *config) {
+  live_bytes = 0;
+  config->alloc = &COUNTING;
+  config->max_connection_bytes = 4 * MIB;
+}
+
+static void counted_and_small(kop_engine_config *config) {
+  counted(config);
+  config->max_partitions = 100;
+}
+
+static uint8_t *describe_configs(kh_conn *c, size_t *len) {
+  static kop_slice keys[MANY];
+  for (size_t i = 0; i < MANY; i++)
+    keys[i] = kh_text("none");
+  kop_describe_configs_request q;
+  kop_describe_configs_request_resource r;
+  kop_message_init(KOP_MSG_DESCRIBE_CONFIGS_REQUEST, &q, sizeof q);
+  kop_struct_init(KOP_STRUCT_DESCRIBE_CONFIGS_REQUEST_RESOURCE, &r, sizeof r);
+  r.resource_type = 2;
+  r.resource_name = kh_text("t");
+  r.configuration_keys.ptr = keys;
+  r.configuration_keys.len = MANY;
+  q.resources.ptr = &r;
+  q.resources.len = 1;
+  return kh_frame(c, KOP_MSG_DESCRIBE_CONFIGS_REQUEST, 2, &q, sizeof q, len);
+}
+
+/* A fetch of partitions of which only the first is there. */
+static void fetch_many(kh *h, kh_conn *c, int32_t n, int32_t session_epoch, int32_t max_wait_ms) {
+  kop_fetch_request_partition *parts = calloc((size_t)n, sizeof *parts);
+  kop_fetch_request_topic t;
+  kop_fetch_request q;
+  kop_message_init(KOP_MSG_FETCH_REQUEST, &q, sizeof q);
+  kop_struct_init(KOP_STRUCT_FETCH_REQUEST_TOPIC, &t, sizeof t);
+  for (int32_t i = 0; i < n; i++) {
+    kop_struct_init(KOP_STRUCT_FETCH_REQUEST_PARTITION, &parts[i], sizeof parts[i]);
+    parts[i].partition = i;
+    parts[i].partition_max_bytes = 100;
+  }
+  t.topic = kh_text("t");
+  t.partitions.ptr = parts;
+  t.partitions.len = (size_t)n;
+  q.topics.ptr = &t;
+  q.topics.len = 1;
+  q.session_epoch = session_epoch;
+  q.max_wait_ms = max_wait_ms;
+  q.min_bytes = 1;
+  size_t len = 0;
+  size_t taken = 0;
+  uint8_t *frame = kh_frame(c, KOP_MSG_FETCH_REQUEST, 12, &q, sizeof q, &len);
+  (void)kop_engine_feed(h->e, c->id, frame, len, h->now, &taken); /* what is paused is not fed */
+  kh_run(h);
+  free(frame);
+  free(parts);
+}
+
+Test(memory, replies_that_wait_do_not_hold_what_they_were_made_of) {
+  kh h;
+  kh_start(&h, counted);
+  kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  kh_send_fetch(&h, c, "t", 0, 0, 5000, 1); /* its answer holds the others back */
+  size_t before = live_bytes;
+  for (int i = 0; i < 20; i++) {
+    size_t len = 0;
+    uint8_t *frame = describe_configs(c, &len);
+    kh_feed(&h, c, frame, len);
+    free(frame);
+  }
+  cr_assert_lt(live_bytes - before, (size_t)4 * MIB, "%zu bytes", live_bytes - before);
+  kh_advance(&h, 5001);
+  kh_disconnect(&h, c);
+  cr_assert_lt(live_bytes, before + 9 * MIB / 2,
+               "4 MiB of blocks are kept, and small requests: %zu bytes", live_bytes - before);
+  kh_stop(&h);
+}
+
+Test(memory, long_polls_are_charged_for_what_they_hold) {
+  kh h;
+  kh_start(&h, counted);
+  kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  for (int i = 0; i < 30; i++)
+    fetch_many(&h, c, 5000, -1, 60000);
+  cr_assert_lt(live_bytes, (size_t)12 * MIB, "%zu bytes", live_bytes);
+  kop_engine_stats stats;
+  cr_assert_eq(kop_engine_stats_get(h.e, &stats, sizeof stats), KOP_OK);
+  cr_assert_eq(stats.paused_connections, 1u, "the connection waits at its bound");
+  kh_disconnect(&h, c);
+  cr_assert_eq(kop_engine_stats_get(h.e, &stats, sizeof stats), KOP_OK);
+  cr_assert_eq(stats.frame_bytes, 0u);
+  kh_stop(&h);
+}
+
+Test(memory, sessions_together_are_bounded) {
+  kh h;
+  kh_start(&h, counted_and_small);
+  kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  kop_fetch_response p;
+  fetch_many(&h, c, 10, 0, 0);
+  cr_assert(kh_receive(&h, c, KOP_MSG_FETCH_RESPONSE, 12, &p, sizeof p));
+  cr_assert_gt(p.session_id, 0, "a small session has its place");
+  fetch_many(&h, c, 5000, 0, 0);
+  cr_assert(kh_receive(&h, c, KOP_MSG_FETCH_RESPONSE, 12, &p, sizeof p));
+  cr_assert_eq(p.error_code, 0);
+  cr_assert_eq(p.session_id, 0, "one that would pass the bound is answered without a session");
+  cr_assert_eq(p.responses.ptr[0].partitions.len, 5000u);
+  kh_stop(&h);
+}
+
+/* Work that grew with the square of these numbers would not end before the time-out, which is far above what is needed. */
+Test(memory, many_unknown_partitions_cost_no_more_than_each, .timeout = 60) {
+  enum { EACH = 200000 };
+  kh h;
+  kh_start(&h, NULL);
+  kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  kop_fetch_response f;
+  fetch_many(&h, c, EACH, 0, 0);
+  cr_assert(kh_receive(&h, c, KOP_MSG_FETCH_RESPONSE, 12, &f, sizeof f));
+  cr_assert_gt(f.session_id, 0);
+  kop_produce_request_partition_produce_data *parts = calloc(EACH, sizeof *parts);
+  kop_produce_request_topic_produce_data t;
+  kop_produce_request q;
+  kop_message_init(KOP_MSG_PRODUCE_REQUEST, &q, sizeof q);
+  kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_TOPIC_PRODUCE_DATA, &t, sizeof t);
+  for (int32_t i = 0; i < EACH; i++) {
+    kop_struct_init(KOP_STRUCT_PRODUCE_REQUEST_PARTITION_PRODUCE_DATA, &parts[i], sizeof parts[i]);
+    parts[i].index = 1 + i / 2; /* each twice: answered once */
+  }
+  t.name = kh_text("t");
+  t.partition_data.ptr = parts;
+  t.partition_data.len = EACH;
+  q.acks = -1;
+  q.topic_data.ptr = &t;
+  q.topic_data.len = 1;
+  kh_request(&h, c, KOP_MSG_PRODUCE_REQUEST, 10, &q, sizeof q);
+  kop_produce_response p;
+  cr_assert(kh_receive(&h, c, KOP_MSG_PRODUCE_RESPONSE, 10, &p, sizeof p));
+  cr_assert_eq(p.responses.ptr[0].partition_responses.len, (size_t)EACH / 2);
+  free(parts);
+  kh_stop(&h);
+}
