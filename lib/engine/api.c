@@ -14,6 +14,7 @@ static const kopi_api APIS[] = {
     {1, 0, 18, "Fetch", LEAD, kopi_api_fetch},
     {2, 0, 11, "ListOffsets", LEAD | BIT(LIST_OFFSETS), kopi_api_list_offsets},
     {3, 0, 13, "Metadata", 0, kopi_api_metadata},
+    {10, 0, 6, "FindCoordinator", 0, kopi_api_find_coordinator},
     {18, 0, 5, "ApiVersions", 0, kopi_api_api_versions},
     {19, 0, 7, "CreateTopics", BIT(CREATE_TOPIC), kopi_api_create_topics},
     {20, 0, 6, "DeleteTopics", BIT(DELETE_TOPIC), kopi_api_delete_topics},

@@ -39,6 +39,7 @@ kopi_api_handler kopi_api_describe_producers;
 kopi_api_handler kopi_api_describe_topic_partitions;
 kopi_api_handler kopi_api_elect_leaders;
 kopi_api_handler kopi_api_fetch;
+kopi_api_handler kopi_api_find_coordinator;
 kopi_api_handler kopi_api_incremental_alter_configs;
 kopi_api_handler kopi_api_init_producer_id;
 kopi_api_handler kopi_api_list_offsets;

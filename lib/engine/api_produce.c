@@ -228,14 +228,9 @@ static void set_rules(kop_batch_rules *rules, const kopi_topic_settings *s, int1
 }
 
 /* Errors that Kafka raises before it opens the log carry no log start. */
-static bool has_log_start(int16_t error) {
-  return error != KOP_KAFKA_MESSAGE_TOO_LARGE && error != KOP_KAFKA_CORRUPT_MESSAGE &&
-         error != KOP_KAFKA_RECORD_LIST_TOO_LARGE;
-}
-
-static int16_t refused(produce_item *item, int16_t error) {
-  if (has_log_start(error)) item->out.log_start_offset = item->p->log_start;
-  return error;
+static bool has_log_start(const kop_batch_info *info) {
+  bool base_offset = info->step == KOP_STEP_ENTRY && info->error == KOP_KAFKA_INVALID_RECORD;
+  return base_offset || info->step == KOP_STEP_HEAD || info->step == KOP_STEP_RECORDS;
 }
 
 /* Makes the batch that will be stored: as it came, with its head corrected, or rebuilt. */
@@ -278,10 +273,11 @@ static int16_t check_records(kop_engine *e, produce_item *item, kop_now now) {
   }
   if (info.error != 0) {
     fill_record_errors(e, item, &info, now);
-    return refused(item, info.error);
+    if (has_log_start(&info)) item->out.log_start_offset = item->p->log_start;
+    return info.error;
   }
-  int16_t error = prepare(e, item, &rules, &info);
-  return error == 0 ? 0 : refused(item, error);
+  bool nothing = info.count == 0; /* an old message set without a whole message is no error */
+  return nothing ? 0 : prepare(e, item, &rules, &info);
 }
 
 static int16_t check_topic(const produce *pr, const produce_topic *t, const produce_item *item) {
@@ -301,11 +297,8 @@ static int16_t submit(kop_engine *e, produce_topic *t, produce_item *item, kop_n
   if (error == 0 && !item->p->wanted) error = KOP_KAFKA_NOT_LEADER_OR_FOLLOWER;
   if (error == 0) error = check_transactional(pr, item);
   if (error != 0) return error;
-  bool nothing =
-      item->records.len == 0 && pr->r->version < 3; /* an empty old message set is no error */
-  if (nothing) return 0;
   error = check_records(e, item, now);
-  if (error != 0) return error;
+  if (error != 0 || item->append.batch == NULL) return error;
   item->append.request = pr->r;
   item->append.done = on_appended;
   pr->open++;

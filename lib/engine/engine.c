@@ -135,6 +135,8 @@ kop_status kop_engine_new(const kop_engine_config *config, kop_now now, kop_engi
   kop_record_ctx_config records;
   kop_record_ctx_config_init(&records, sizeof records);
   records.alloc = &e->alloc;
+  /* nobody can send more uncompressed, so no more is unpacked: a small batch must not cost seconds */
+  records.max_decompressed_bytes = (uint64_t)e->settings.socket_request_max_bytes;
   if (status == KOP_OK) status = kop_record_ctx_new(&records, &e->records);
   if (status != KOP_OK) {
     kop_engine_free(e);

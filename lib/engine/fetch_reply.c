@@ -44,10 +44,26 @@ static void write_head(const kop_read_batch *b, uint8_t *to) {
   kop_batch_set_position(to, b->base_offset, h.leader_epoch);
 }
 
+/* What stands before the first zstd batch, which no message set can hold (KIP-110): then at least that is read. */
+static uint32_t before_zstd(const kopi_fetch_part *part) {
+  uint32_t n = 0;
+  for (; n < part->batches; n++) {
+    kop_batch_head h;
+    const kop_slice *first = &part->read->batches[n].slices[0];
+    if (kop_batch_head_decode(first->ptr, first->len, &h) == KOP_OK &&
+        (h.attributes & KOP_BATCH_CODEC_MASK) == KOP_CODEC_ZSTD) {
+      break;
+    }
+  }
+  return n;
+}
+
 /* Fetch 0 to 3: the batches of the part as one message set of magic 0 or 1. */
 static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
   kopi_buf whole;
   kopi_buf_init(&whole, &e->alloc, part->bytes);
+  uint32_t n = before_zstd(part);
+  if (n > 0) part->batches = n;
   for (uint32_t i = 0; i < part->batches; i++) {
     const kop_read_batch *b = &part->read->batches[i];
     size_t at = whole.len;

@@ -282,7 +282,7 @@ int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_re
   kopi_fetch_session *old = q->session_id == 0 ? NULL : find_session(e, q->session_id);
   if (old != NULL && old->set.fetch == NULL) end_session(e, old);
   if (q->session_epoch != 0) return without_session(e, f, q, by_id);
-  if (q->topics.len <= 0 || !make_room(e, now)) return without_session(e, f, q, by_id);
+  if (!make_room(e, now)) return without_session(e, f, q, by_id);
   kopi_fetch_session *s = new_session(e, by_id);
   if (s == NULL) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   kop_status status = apply(e, s, q);

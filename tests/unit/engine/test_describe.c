@@ -31,7 +31,7 @@ Test(api_versions, lists_what_is_served) {
   for (int16_t v = 0; v <= 5; v++) {
     ask_versions(&c, conn, v, "lib.a-b", "1.0");
     cr_assert_eq(apis.error_code, 0);
-    cr_assert_eq(apis.api_keys.len, 19);
+    cr_assert_eq(apis.api_keys.len, 20);
     cr_assert_eq(api_of(0)->min_version, 0, "librdkafka takes away compression otherwise");
     for (int32_t i = 0; i < apis.api_keys.len; i++) {
       const kop_api_versions_response_api_version *a = &apis.api_keys.ptr[i];
@@ -562,5 +562,35 @@ Test(init_producer_id, a_store_that_fails_is_asked_again) {
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert(kh_receive(&h, conn, KOP_MSG_INIT_PRODUCER_ID_RESPONSE, 4, &init, sizeof init));
   cr_assert_eq(init.producer_id, 4000);
+  kh_stop(&h);
+}
+
+/* ---- coordination ---- */
+
+Test(find_coordinator, says_for_every_key_that_there_is_none) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_conn *c = kh_connect(&h);
+  kop_slice keys[2] = {kh_text("a"), kh_text("b")};
+  for (int16_t version = 0; version <= 6; version++) {
+    kop_find_coordinator_request q;
+    (void)kop_message_init(KOP_MSG_FIND_COORDINATOR_REQUEST, &q, sizeof q);
+    if (version >= 4) {
+      q.coordinator_keys.ptr = keys;
+      q.coordinator_keys.len = 2;
+    } else {
+      q.key = keys[0];
+    }
+    kh_request(&h, c, KOP_MSG_FIND_COORDINATOR_REQUEST, version, &q, sizeof q);
+    kop_find_coordinator_response p;
+    cr_assert(kh_receive(&h, c, KOP_MSG_FIND_COORDINATOR_RESPONSE, version, &p, sizeof p));
+    cr_assert_eq(p.coordinators.len, version >= 4 ? 2 : 0);
+    for (int32_t i = 0; i < p.coordinators.len; i++) {
+      cr_assert_eq(p.coordinators.ptr[i].error_code, KOP_KAFKA_UNSUPPORTED_VERSION);
+      cr_assert_eq(p.coordinators.ptr[i].node_id, -1);
+      cr_assert_eq(p.coordinators.ptr[i].key.len, 1u);
+    }
+    if (version < 4) cr_assert_eq(p.error_code, KOP_KAFKA_UNSUPPORTED_VERSION);
+  }
   kh_stop(&h);
 }

@@ -235,6 +235,19 @@ Test(old_formats, message_sets_are_stored_as_batches_and_given_back_as_they_are_
   }
 }
 
+Test(old_formats, a_message_set_without_a_whole_message_appends_nothing_and_is_no_error) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  kop_slice set = old_set(&h, 1, KOP_CODEC_NONE);
+  for (size_t len = 0; len < 30; len += 10) {
+    produce_old(&h, c, 2, (kop_slice){.ptr = set.ptr, .len = len});
+    cr_assert_eq(log->end, 0);
+  }
+  kh_stop(&h);
+}
+
 /* ---- determinism ---- */
 
 typedef struct tape {
