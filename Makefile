@@ -62,8 +62,6 @@ test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its 
 	@echo "== like Kafka"
 	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run
 
-test-all: test test-asan test-ubsan test-tsan test-wire test-clients test-kafka fuzz bench ## everything above and below, whole; hours
-
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
 	  -DKOP_BUILD_TESTS=OFF -DKOP_BUILD_EXAMPLES=OFF -DKOP_SANITIZE=address,undefined $(CMAKE_FLAGS)"
