@@ -18,12 +18,13 @@ struct kopi_conn {
   uint32_t listener;
   uint8_t state;
   bool paused;       /* as last told to the embedder */
-  bool waits_memory; /* in the admission queue */
+  bool waits_memory; /* in the queue of a pool */
   bool
       closes; /* a request that ends the connection is in the reply queue: nothing more is parsed */
   char peer[64];
-  bool touched;    /* has something for kopi_settle to look at */
-  kopi_conn *next; /* in the admission queue, or among the dead */
+  bool touched;      /* has something for kopi_settle to look at */
+  kopi_conn *next;   /* among the dead */
+  kopi_link waiting; /* in the queue of a pool */
   kopi_conn *touched_next;
   kopi_link all;
 
@@ -88,7 +89,7 @@ void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to
 bool kopi_frames_admit(kop_engine *e);
 /* Parses the frames that lie in the connection's block. */
 void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now);
-/* Forgets what was received and leaves the admission queue. */
+/* Forgets what was received and waits for no memory any more. */
 void kopi_conn_drop_input(kop_engine *e, kopi_conn *c);
 /* Whether the connection must not read now. */
 bool kopi_conn_must_pause(const kop_engine *e, const kopi_conn *c);

@@ -110,6 +110,8 @@ static void init_fields(kop_engine *e) {
   kopi_list_init(&e->all_reads);
   kopi_list_init(&e->dropped);
   kopi_list_init(&e->session_lru);
+  for (size_t i = 0; i < KOPI_POOLS; i++)
+    kopi_list_init(&e->pools[i].waiting);
   e->kept_alarm.fire = on_kept;
   e->session_random = e->cfg.seed;
   e->controller_id = -1;

@@ -46,16 +46,12 @@ struct kopi_alarm {
   void (*fire)(kop_engine *e, kopi_alarm *alarm, kop_now now);
 };
 
-/* Connections that wait for frame memory, in order of arrival. */
-typedef struct kopi_wait_queue {
-  kopi_conn *head;
-  kopi_conn *tail;
-} kopi_wait_queue;
-
 /* Frame memory charged, per pool: small frames and those of 64 KiB and more. */
 typedef struct kopi_frame_pool {
   uint64_t charged;
   uint64_t limit;
+  kopi_link waiting; /* connections that wait for some of it, in order of arrival */
+  bool full;         /* one of them found no room: who comes later waits behind it */
 } kopi_frame_pool;
 
 enum { KOPI_POOL_SMALL = 0, KOPI_POOL_LARGE = 1, KOPI_POOLS = 2 };
@@ -86,7 +82,6 @@ struct kop_engine {
   kopi_conn *dead_conns; /* freed at the next drain */
   kopi_conn *touched_head;
   kopi_conn *touched_tail;
-  kopi_wait_queue admission;
   kopi_frame_pool pools[KOPI_POOLS];
   kopi_link all_requests;
   kopi_request *free_requests;

@@ -46,11 +46,14 @@ void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to
   if (c != NULL) c->charged += to;
 }
 
+static bool at_own_bound(const kop_engine *e, const kopi_conn *c, uint64_t charge) {
+  return c->charged != 0 && c->charged + charge > e->cfg.max_connection_bytes;
+}
+
 static bool has_room(kop_engine *e, const kopi_conn *c, uint64_t charge) {
   const kopi_frame_pool *pool = pool_of(e, charge);
-  bool connection = c->charged == 0 || c->charged + charge <= e->cfg.max_connection_bytes;
   bool all = pool->charged == 0 || pool->charged + charge <= pool->limit;
-  return connection && all;
+  return all && !at_own_bound(e, c, charge);
 }
 
 static void charge_frame(kop_engine *e, kopi_conn *c, uint64_t charge) {
@@ -60,61 +63,47 @@ static void charge_frame(kop_engine *e, kopi_conn *c, uint64_t charge) {
   c->admitted = charge;
 }
 
-static void wait_for_memory(kop_engine *e, kopi_conn *c) {
+static void wait_for_memory(kop_engine *e, kopi_conn *c, uint64_t charge) {
   if (c->waits_memory) return;
+  kopi_frame_pool *pool = pool_of(e, charge);
   c->waits_memory = true;
-  c->next = NULL;
-  if (e->admission.tail == NULL) {
-    e->admission.head = c;
-  } else {
-    e->admission.tail->next = c;
-  }
-  e->admission.tail = c;
+  kopi_list_append(&pool->waiting, &c->waiting);
+  pool->full = pool->full || !at_own_bound(e, c, charge);
 }
 
-static void leave_queue(kop_engine *e, kopi_conn *c) {
-  if (!c->waits_memory) return;
+static void wait_no_longer(kopi_conn *c) {
   c->waits_memory = false;
-  kopi_conn *before = NULL;
-  for (kopi_conn *x = e->admission.head; x != c; x = x->next)
-    before = x;
-  if (before == NULL) {
-    e->admission.head = c->next;
-  } else {
-    before->next = c->next;
-  }
-  if (e->admission.tail == c) e->admission.tail = before;
-  c->next = NULL;
+  kopi_list_remove(&c->waiting);
 }
 
 static uint64_t next_frame(const kopi_conn *c) {
   return 4 + (uint64_t)kopi_load_be32(c->block->bytes + c->start);
 }
 
-/* A frame of one pool must not wait behind one of the other, so each pool has its own first in the one queue. */
-bool kopi_frames_admit(kop_engine *e) {
-  bool blocked[KOPI_POOLS] = {false, false};
+static bool admit_from(kop_engine *e, kopi_frame_pool *pool) {
   bool admitted = false;
-  kopi_conn *next;
-  for (kopi_conn *c = e->admission.head; c != NULL; c = next) {
-    next = c->next;
+  pool->full = false;
+  kopi_link *next;
+  for (kopi_link *link = pool->waiting.next; link != &pool->waiting; link = next) {
+    next = link->next;
+    kopi_conn *c = KOPI_CONTAINER_OF(link, kopi_conn, waiting);
     uint64_t charge = charge_of(next_frame(c));
-    size_t pool = charge < LARGE_FRAME ? KOPI_POOL_SMALL : KOPI_POOL_LARGE;
-    if (blocked[pool]) {
-      if (blocked[KOPI_POOL_SMALL] && blocked[KOPI_POOL_LARGE]) break;
-      continue;
-    }
-    bool own_bound = c->charged != 0 && c->charged + charge > e->cfg.max_connection_bytes;
-    if (!has_room(e, c, charge)) {
-      blocked[pool] = !own_bound; /* a connection at its own bound holds nobody else up */
-      continue;
-    }
-    leave_queue(e, c);
+    if (at_own_bound(e, c, charge)) continue; /* it holds nobody else up */
+    pool->full = !has_room(e, c, charge);
+    if (pool->full) break;
+    wait_no_longer(c);
     charge_frame(e, c, charge);
     kopi_conn_touch(e, c);
     admitted = true;
   }
   return admitted;
+}
+
+/* A frame of one pool does not wait behind one of the other. */
+bool kopi_frames_admit(kop_engine *e) {
+  bool small = admit_from(e, &e->pools[KOPI_POOL_SMALL]);
+  bool large = admit_from(e, &e->pools[KOPI_POOL_LARGE]);
+  return small || large;
 }
 
 bool kopi_conn_must_pause(const kop_engine *e, const kopi_conn *c) {
@@ -123,7 +112,7 @@ bool kopi_conn_must_pause(const kop_engine *e, const kopi_conn *c) {
 }
 
 void kopi_conn_drop_input(kop_engine *e, kopi_conn *c) {
-  leave_queue(e, c);
+  wait_no_longer(c);
   uint64_t charge = c->admitted;
   c->admitted = 0;
   kopi_frame_uncharge(e, c, charge);
@@ -181,8 +170,8 @@ static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
   size_t frame = 4 + (size_t)len;
   if (c->admitted == 0) {
     uint64_t charge = charge_of(frame);
-    if (!has_room(e, c, charge)) {
-      wait_for_memory(e, c);
+    if (pool_of(e, charge)->full || !has_room(e, c, charge)) {
+      wait_for_memory(e, c, charge);
       return false;
     }
     charge_frame(e, c, charge);
@@ -246,6 +235,7 @@ kop_status kop_engine_recv_commit(kop_engine *e, uint64_t conn, size_t n, kop_no
   if (c->block == NULL) return KOP_OK;
   if (c->closes || c->state != KOPI_CONN_OPEN) {
     kopi_conn_drop_input(e, c);
+    kopi_settle(e, now); /* others may wait for the memory */
     return KOP_OK;
   }
   c->end += n;

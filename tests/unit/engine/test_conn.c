@@ -472,3 +472,37 @@ Test(conn, small_frames_pass_when_large_ones_wait) {
   free(frame);
   kh_stop(&h);
 }
+
+Test(conn, a_frame_that_would_fit_does_not_pass_a_larger_one_that_came_first) {
+  kh h;
+  kh_start(&h, small_pools);
+  kh_topic(&h, "t", 1, 1);
+  h.filter = hold_appends;
+  kh_conn *first = kh_connect(&h);
+  kh_conn *larger = kh_connect(&h);
+  kh_conn *fits = kh_connect(&h);
+  kh_send_produce(&h, first, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 60000);
+  kh_produce_request r;
+  (void)kh_fill_produce(&r, "t", 0, kh_batch_of(&h, 600, -1, -1, -1), -1, 60000);
+  size_t n = 0;
+  uint8_t *frame = kh_frame(larger, KOP_MSG_PRODUCE_REQUEST, 10, &r.q, sizeof r.q, &n);
+  cr_assert(n > 4096 && n < 8192, "%zu", n);
+  size_t taken = 0;
+  cr_assert_eq(kop_engine_feed(h.e, larger->id, frame, n, h.now, &taken), KOP_OK);
+  kh_run(&h);
+  cr_assert(larger->paused);
+  kh_send_produce(&h, fits, "t", 0, kh_batch_of(&h, 2, -1, -1, -1), -1, 60000);
+  cr_assert_eq(h.held_len, 1u,
+               "it has to wait: else small frames could hold a large one up for ever");
+  kh_answer(&h, 0, KOP_DONE, 0);
+  kh_feed(&h, larger, frame + taken, n - taken);
+  cr_assert_eq(h.held_len, 1u);
+  cr_assert_eq(((const kop_append *)h.held[0].body)->count, 600u);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert_eq(h.held_len, 1u);
+  cr_assert_eq(((const kop_append *)h.held[0].body)->count, 2u);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert(!larger->paused && !fits->paused);
+  free(frame);
+  kh_stop(&h);
+}
