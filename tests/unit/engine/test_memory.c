@@ -68,7 +68,7 @@ static void fetch_many(kh *h, kh_conn *c, int32_t n, int32_t session_epoch, int3
   }
   t.topic = kh_text("t");
   t.partitions.ptr = parts;
-  t.partitions.len = (size_t)n;
+  t.partitions.len = n;
   q.topics.ptr = &t;
   q.topics.len = 1;
   q.session_epoch = session_epoch;
