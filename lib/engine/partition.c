@@ -277,14 +277,22 @@ void kopi_partition_trim(kop_engine *e, kopi_partition *p, int64_t offset, kop_n
   kopi_fetch_partition_changed(e, p, now);
 }
 
+/* Whether this node was granted `leader_epoch` and has not given it up. */
+static bool is_granted(const kopi_partition *p) {
+  return p->state == KOPI_PARTITION_LOADING || p->state == KOPI_PARTITION_REPLAYING ||
+         p->state == KOPI_PARTITION_ACTIVE;
+}
+
 kop_status kopi_push_log_state(kop_engine *e, const kop_log_state *event, kop_now now) {
   kopi_partition *p = kopi_map_u64_find(&e->partitions, event->partition);
   if (p == NULL)
     return kopi_fail(e, KOP_ERR_NOT_FOUND, "LOG names a partition that was never pushed");
-  if (p->state != KOPI_PARTITION_ACTIVE || event->epoch < p->leader_epoch) return KOP_OK;
+  if (event->epoch < p->leader_epoch) return KOP_OK;
+  /* It is told once, so it counts also before the answer to ACQUIRE, which may be older than it. */
+  kopi_partition_trim(e, p, event->log_start, now);
+  if (!is_granted(p)) return KOP_OK;
   p->log_bytes = event->log_bytes;
   uint64_t grown = event->high_watermark > p->high_watermark ? 1 : 0;
-  kopi_partition_trim(e, p, event->log_start, now);
   kopi_partition_advance(e, p, event->high_watermark, grown, now);
   return KOP_OK;
 }
@@ -298,10 +306,13 @@ bool kopi_partition_in_lease(const kopi_partition *p, kop_now now) {
 static void on_confirmed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   kopi_partition *p = op->owner;
   p->confirming = false;
-  if (c->outcome == KOP_DONE) {
+  /* the answer may speak of an epoch that has ended meanwhile: those who wait then ask anew */
+  bool counts = p->topic != NULL && p->state == KOPI_PARTITION_ACTIVE &&
+                op->body.confirm.epoch == p->leader_epoch;
+  if (counts && c->outcome == KOP_DONE) {
     const kop_confirmed *confirmed = c->body;
     p->lease_mono_ns = confirmed->lease_mono_ns;
-  } else if (p->topic != NULL && p->state == KOPI_PARTITION_ACTIVE) {
+  } else if (counts) {
     kopi_partition_reload(e, p, c->outcome != KOP_FENCED, now);
   }
   kopi_request *r = p->confirm_waiters;

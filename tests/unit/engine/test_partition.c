@@ -121,6 +121,39 @@ Test(partition, producers_are_rebuilt_from_the_log) {
   kh_stop(&h);
 }
 
+/* `kind` is open when retention moves the log start, which the store tells once. */
+static void trim_during(uint32_t kind) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1)).error_code, 0);
+  cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1)).error_code, 0);
+  h.filter = hold_kind;
+  h.filter_data = &kind;
+  reacquire(&h);
+  cr_assert_eq(h.held_len, 1u);
+  kop_log_state moved = {.size = sizeof moved,
+                         .epoch = 2, /* of the second ACQUIRE, answered or on its way */
+                         .partition = log->id,
+                         .log_start = 3,
+                         .high_watermark = 6};
+  kh_push(&h, KOP_EVENT_LOG, &moved, sizeof moved);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  log->log_start = 3;
+  kh_send_fetch(&h, c, "t", 0, 3, 0, 1);
+  fetched f;
+  cr_assert(kh_receive_fetch(&h, c, &f));
+  cr_assert_eq(f.error_code, 0);
+  cr_assert_eq(f.log_start_offset, 3, "a client would be sent to offset 0 again and again");
+  kh_stop(&h);
+}
+
+Test(partition, what_is_told_of_the_log_while_it_is_acquired_and_loaded_is_not_lost) {
+  trim_during(KOP_EFFECT_ACQUIRE);
+  trim_during(KOP_EFFECT_STATE_GET);
+}
+
 Test(partition, saved_state_spares_reading_the_log) {
   kh h;
   kh_start(&h, save_often);
@@ -255,6 +288,37 @@ Test(partition, answers_from_memory_only_within_its_lease) {
   kh_answer(&h, 0, KOP_FENCED, 0);
   cr_assert(kh_receive_fetch(&h, c, &f));
   cr_assert_eq(f.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
+  kh_stop(&h);
+}
+
+static kh_way hold_confirms_and_appends(kh *h, const kop_effect *fx, void *data) {
+  (void)h;
+  (void)data;
+  return fx->kind == KOP_EFFECT_CONFIRM || fx->kind == KOP_EFFECT_APPEND ? KH_HOLD : KH_AUTO;
+}
+
+Test(partition, what_is_said_of_an_ended_epoch_does_not_end_the_next) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  log->lease = h.now.mono_ns + 1000000000u;
+  reacquire(&h);
+  kh_conn *c = kh_connect(&h);
+  kh_conn *w = kh_connect(&h);
+  (void)kh_produce(&h, w, "t", 0, kh_batch_of(&h, 2, -1, -1, -1));
+  h.filter = hold_confirms_and_appends;
+  kh_advance(&h, 2000);
+  kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
+  kh_send_produce(&h, w, "t", 0, kh_batch_of(&h, 2, -1, -1, -1), -1, 60000);
+  log->lease = h.now.mono_ns + 9000000000u;
+  uint32_t acquired = h.counts[KOP_EFFECT_ACQUIRE];
+  kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_APPEND), KOP_UNKNOWN, 0);
+  cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], acquired + 1);
+  kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_CONFIRM), KOP_FENCED, 0);
+  cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], acquired + 1, "the epoch that was fenced had ended");
+  fetched f;
+  cr_assert(kh_receive_fetch(&h, c, &f));
+  cr_assert_eq(f.error_code, 0);
   kh_stop(&h);
 }
 
