@@ -105,6 +105,20 @@ static void answer(kop_engine *e, kopi_append *a, int16_t error, int64_t base_of
   kopi_request_unpin(e, r, now);
 }
 
+/*
+ * A parked batch fails: those of its producer behind it fail with it. They could not follow it any more, and of a producer
+ * that is not known the next one would be taken for the first, which could never be put right.
+ */
+static void fail_followers(kop_engine *e, const kopi_append *a, kop_now now) {
+  if (a->producer.producer_id < 0) return;
+  kopi_append *next;
+  for (kopi_append *f = a->next; f != NULL; f = next) {
+    next = f->next;
+    if (f->producer.producer_id == a->producer.producer_id)
+      answer(e, f, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, -1, -1, now);
+  }
+}
+
 static void join(kopi_append *original, kopi_append *a) {
   kopi_append **link = &original->joined;
   while (*link != NULL)
@@ -196,6 +210,7 @@ void kopi_append_submit(kop_engine *e, kopi_partition *p, kopi_append *a, kop_no
 void kopi_append_time_out(kop_engine *e, kopi_append *a, kop_now now) {
   if (a->answered) return;
   bool parked = a->state == KOPI_APPEND_PARKED;
+  if (parked && a->joined == NULL) fail_followers(e, a, now);
   bequeath(a);
   if (a->state != KOPI_APPEND_IN_FLIGHT) leave(a);
   answer_one(e, a, parked ? KOP_KAFKA_NOT_LEADER_OR_FOLLOWER : KOP_KAFKA_REQUEST_TIMED_OUT, -1, -1,
@@ -233,11 +248,16 @@ void kopi_append_put_back(kop_engine *e, kopi_partition *p, const kopi_append *r
     unlink_from(&p->in_flight, a);
     a->state = KOPI_APPEND_PARKED;
     push_back(&p->parked, a);
+  }
+  append_all(&p->parked, back);
+  kopi_append *next;
+  for (kopi_append *a = p->parked.head; a != NULL; a = next) {
+    if (a->answered && a->joined == NULL) fail_followers(e, a, now);
+    next = a->next;
     if (!a->answered) continue;
     bequeath(a); /* its request has gone, and the memory goes with it */
     leave(a);
   }
-  append_all(&p->parked, back);
 }
 
 static void appended(kop_engine *e, kopi_append *a, const kop_completion *c, kop_now now) {

@@ -114,10 +114,11 @@ static void resign(kop_engine *e, kopi_partition *p, kop_now now) {
 }
 
 static void begin_resign(kop_engine *e, kopi_partition *p, kop_now now) {
+  bool loaded = p->state == KOPI_PARTITION_ACTIVE; /* else the state is not that of the log's end */
   set_state(e, p, KOPI_PARTITION_RESIGNING);
   kopi_append_fail_parked(e, p, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, now);
   kopi_fetch_partition_changed(e, p, now);
-  kopi_partition_save(e, p, true, now);
+  if (loaded) kopi_partition_save(e, p, true, now);
   kopi_partition_settle(e, p, now);
 }
 

@@ -172,3 +172,28 @@ Test(append_fates, a_producer_of_old_records_is_remembered) {
   }
   kh_stop(&h);
 }
+
+Test(append_fates, a_half_loaded_state_is_not_saved) {
+  kh h;
+  kh_start(&h, NULL);
+  kh_log *log = kh_topic(&h, "t", 1, 1);
+  kh_conn *c = kh_connect(&h);
+  (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
+  uint64_t held;
+  hold(&h, &held, bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_READ));
+  kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
+  kh_answer(&h, 0, KOP_UNKNOWN, 0); /* the log is read again */
+  produced p;
+  cr_assert(kh_receive_produce(&h, c, &p));
+  kop_leader leader = {.size = sizeof leader, .leader = 2, .partition = log->id};
+  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  held = 0;
+  kh_answer(&h, 0, KOP_DONE, 0); /* and leadership goes before it is read */
+  leader.leader = KH_NODE;
+  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  p = kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
+  cr_assert_eq(p.error_code, 0);
+  cr_assert_eq(p.base_offset, 0, "a duplicate");
+  cr_assert_eq(log->end, 2);
+  kh_stop(&h);
+}
