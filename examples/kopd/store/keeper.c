@@ -114,7 +114,7 @@ static void publish_locked(kopd_store *s, kopd_op *op) {
   }
   if (op->kind == KOP_EFFECT_ACQUIRE) {
     kopd_queue_push(&s->appends, op);
-    if (s->writer_waits) pthread_cond_signal(&s->writer_wakes);
+    if (kopd_writer_is_due_locked(s)) pthread_cond_signal(&s->writer_wakes);
     return;
   }
   if (op->kind == KOP_EFFECT_STATE_PUT) {

@@ -26,6 +26,10 @@ kopd_op *kopd_queue_pop(kopd_queue *q) {
 
 void kopd_client_wake_locked(kopd_store_client *c) {
   if (c->woken || c->submitting) return;
+  if (c->store->publishing) {
+    c->wake_due = true;
+    return;
+  }
   c->woken = true;
   c->wake(c->user_data);
 }
@@ -135,7 +139,7 @@ static void acquire_locked(kopd_store *s, kopd_op *op) {
 
 static void append_locked(kopd_store *s, kopd_op *op) {
   kopd_queue_push(&s->appends, op);
-  if (s->writer_waits) pthread_cond_signal(&s->writer_wakes);
+  s->append_bytes += ((const kop_append *)op->body)->bytes;
 }
 
 static void lookup_locked(kopd_store *s, kopd_op *op) {
@@ -210,6 +214,7 @@ static void submit_without_memory_locked(kopd_store_client *c, uint64_t token) {
 void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
   kopd_store *s = client->store;
   uint32_t batch_crc = 0;
+  bool wake_writer = false;
   if (effect->kind == KOP_EFFECT_APPEND) {
     const kop_append *append = effect->body;
     for (uint32_t i = 0; i < append->slices_count; i++)
@@ -241,15 +246,20 @@ void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
     }
   }
   dispatch_locked(s, op);
+  /* What is left to the writer in any case is begun early, so that the next batches' checksums are made meanwhile. */
+  if (s->append_bytes > KOPD_CALLER_BYTES && !s->committing)
+    wake_writer = kopd_writer_is_due_locked(s);
 out:
   client->submitting = false;
   pthread_mutex_unlock(&s->lock);
+  if (wake_writer) pthread_cond_signal(&s->writer_wakes);
 }
 
 size_t kopd_store_poll(kopd_store_client *client, kop_completion *items, size_t capacity) {
   kopd_store *s = client->store;
   size_t n = 0;
   pthread_mutex_lock(&s->lock);
+  bool wake_writer = kopd_appends_begin_locked(s, client);
   client->woken = false;
   for (kopd_op *op = kopd_queue_pop(&client->polled); op != NULL;
        op = kopd_queue_pop(&client->polled))
@@ -271,5 +281,6 @@ size_t kopd_store_poll(kopd_store_client *client, kop_completion *items, size_t 
     }
   }
   pthread_mutex_unlock(&s->lock);
+  if (wake_writer) pthread_cond_signal(&s->writer_wakes);
   return n;
 }

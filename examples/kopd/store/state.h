@@ -5,7 +5,8 @@
  * microseconds and never across a file call: threads take work under it, do the work without it, and publish
  * the outcome under it. Functions whose name ends in `_locked` are called with it held.
  *
- *   writer thread    appends and ACQUIREs, in order of submission (writer.c)
+ *   writer thread    appends and ACQUIREs, in order of submission (writer.c); small groups without sync are
+ *                    committed by a node thread instead, one thread at a time (`committing`)
  *   keeper thread    the catalogue: topics, epochs, log starts, saved state, producer ids (keeper.c)
  *   reader thread    reads that may wait for a disk (reader.c)
  *   janitor thread   seals full files, retention, the cleaner, unlinking (janitor.c)
@@ -47,6 +48,8 @@ enum {
 };
 
 #define KOPD_GROUP_BYTES (UINT64_C(32) << 20) /* and their bytes */
+#define KOPD_CALLER_BYTES                                                                          \
+  (UINT64_C(256) << 10) /* bytes that a node thread commits itself at most */
 
 typedef struct kopd_topic kopd_topic;
 typedef struct kopd_partition kopd_partition;
@@ -238,7 +241,8 @@ struct kopd_store_client {
   void (*wake)(void *user_data);
   void *user_data;
   bool woken;        /* a wake was given and nothing was polled since */
-  bool submitting;   /* its own thread is inside submit: no wake is needed */
+  bool submitting;   /* its own thread is inside submit or publishes in poll: no wake is needed */
+  bool wake_due;     /* to be woken when the group is published */
   kopd_queue done;   /* to be polled */
   kopd_queue polled; /* bodies of the last poll */
   kopd_queue spare;
@@ -283,11 +287,16 @@ struct kopd_store {
   uint32_t threads; /* how many were started */
   bool stopping;
   bool writer_waits;
+  bool
+      committing; /* a thread works on a group: `writer`, and the files being written, are its own */
+  bool publishing;        /* and is at the last step: clients are woken at its end */
+  uint64_t slow_until_ns; /* monotonic: until then the page cache counts as slow */
 
-  kopd_queue appends; /* for the writer */
-  kopd_queue changes; /* for the keeper */
-  kopd_queue reads;   /* for the reader */
-  kopd_queue held;    /* operations that wait for acknowledgements */
+  kopd_queue appends;    /* for the writer */
+  uint64_t append_bytes; /* of their batches */
+  kopd_queue changes;    /* for the keeper */
+  kopd_queue reads;      /* for the reader */
+  kopd_queue held;       /* operations that wait for acknowledgements */
   kopd_writer *writer;
   uint32_t roll; /* bit per class: the writer shall begin a new file */
 
@@ -430,6 +439,13 @@ void kopd_row_from_run(const kopd_run *run, kopd_run_row *row);
 int kopd_writer_new(kopd_store *s);
 void kopd_writer_free(kopd_store *s);
 void *kopd_writer_main(void *store);
+/*
+ * Begins what a client has submitted: commits it here if that waits for no disk, else leaves it to the writer. The lock may be
+ * let go meanwhile. True: signal writer_wakes, best without the lock.
+ */
+bool kopd_appends_begin_locked(kopd_store *s, kopd_store_client *client);
+/* The writer has work and sleeps; said once: true obliges to signal it. */
+bool kopd_writer_is_due_locked(kopd_store *s);
 
 /* ---- reader.c ---- */
 void *kopd_reader_main(void *store);

@@ -12,10 +12,11 @@
  *     kopd_store_poll_events(client, events) -> kop_engine_push
  *
  * A turn of a node's loop polls events until none is left, pushes them into its engine, polls completions until none is
- * left, completes them, drains the engine and submits. Events come first: a completion may speak of a topic that an
- * event announces.
+ * left, completes them, drains the engine and submits; and again, until nothing moves. Events come first: a completion
+ * may speak of a topic that an event announces. Appends gather until the poll behind them begins them all, in one commit.
  *
- * Calls on one client come from one thread at a time; clients are independent of each other. No call blocks on a disk.
+ * Calls on one client come from one thread at a time; clients are independent of each other. No call waits for a sync or a
+ * read of a disk. A poll may write to the page cache (writer.c).
  */
 #ifndef KOPD_STORE_STORE_H
 #define KOPD_STORE_STORE_H
@@ -96,13 +97,14 @@ void kopd_store_detach(kopd_store_client *client);
 /*
  * Takes one effect of a kind in kopd_store_effects. The body and what it points to must stay valid until the token's
  * completion was polled (the engine's own rule). Never fails: what cannot be done is answered. Bytes of an append are
- * not copied but written from where they lie.
+ * not copied but written from where they lie, and may wait for the next poll of this client, which begins them.
  */
 void kopd_store_submit(kopd_store_client *client, const kop_effect *effect);
 
 /*
- * Takes up to `capacity` completions for kop_engine_complete. Bodies are valid until the next poll of this client, lent bytes
- * until their RELEASE. What could be answered at once (reads from memory, look-ups) is there when submit returns, without a wake.
+ * Begins the appends submitted before, and takes up to `capacity` completions for kop_engine_complete. Bodies are valid until the next poll of this client, lent bytes
+ * until their RELEASE. What could be answered at once (reads from memory, look-ups, small appends that need no sync) is
+ * there without a wake.
  */
 size_t kopd_store_poll(kopd_store_client *client, kop_completion *items, size_t capacity);
 

@@ -1,5 +1,5 @@
 /*
- * The writer: the one thread that appends.
+ * The writer: appends, by one thread at a time.
  *
  * It takes what waits, up to a bound, as one group and
  *
@@ -7,7 +7,16 @@
  *   2. writes it (not locked): one writev per file, then one fdatasync; usually there is one file;
  *   3. publishes it (locked): index, log ends, answers.
  *
- * Meanwhile the next group gathers, which is all there is to group commit. ACQUIREs travel in the same queue: an append before
+ * Meanwhile the next group gathers, which is all there is to group commit. The appends that a client submits between two polls are
+ * begun together.
+ *
+ * The thread that does this is the writer's own if the group is to be synced, is large, or needs a new file. Otherwise
+ * it is the node thread that polls: a write to the page cache takes some 30 us, and on busy cores the way to another
+ * thread and back takes up to two time slices. A page cache that makes its writers wait (it is full of what the disk has
+ * not taken yet, or the file system is committing) would stop a node's clients, so after a slow write the writer does all
+ * the work for four times as long.
+ *
+ * ACQUIREs travel in the same queue: an append before
  * one still counts and is in its end offset, an append of an older epoch behind it is fenced.
  *
  * A part of a group that cannot be written is taken back: the file is cut to what it was, and synced. If that works,
@@ -21,6 +30,8 @@
 #include <stdlib.h>
 
 enum { MAX_PARTS = 8 };
+
+#define SLOW_WRITE_NS UINT64_C(10000000) /* a write that takes longer waits for a disk */
 
 /* What a group puts into one file. */
 typedef struct part {
@@ -36,7 +47,8 @@ struct kopd_writer {
   kopd_op *ops[KOPD_GROUP_OPS]; /* appends and ACQUIREs in order */
   uint32_t ops_count;
   uint64_t bytes;
-  int create_rc; /* why no file could be begun, or 0 */
+  bool may_begin; /* this thread may begin a file, which syncs */
+  int create_rc;  /* why no file could be begun, or 0 */
   part parts[MAX_PARTS];
   uint32_t parts_count;
   struct iovec *iov;
@@ -106,6 +118,7 @@ static int part_for_locked(kopd_store *s, uint32_t retention_class, uint64_t fra
   if (at >= 0) return at;
   if (w->parts_count == MAX_PARTS) return MAX_PARTS;
   if (f == NULL) {
+    if (!w->may_begin) return MAX_PARTS;
     /* A successor's header says where this file ends, so it begins when this one's part is written. */
     for (uint32_t i = 0; i < w->parts_count; i++)
       if (w->parts[i].file->retention_class == retention_class) return MAX_PARTS;
@@ -191,7 +204,10 @@ static void take_group_locked(kopd_store *s) {
   w->create_rc = 0;
   while (s->appends.first != NULL && w->ops_count < KOPD_GROUP_OPS && w->bytes < KOPD_GROUP_BYTES) {
     kopd_op *op = kopd_queue_pop(&s->appends);
+    uint64_t bytes = op->kind == KOP_EFFECT_APPEND ? ((const kop_append *)op->body)->bytes : 0;
+    s->append_bytes -= bytes;
     if (place_locked(s, op)) continue;
+    s->append_bytes += bytes;
     op->next = s->appends.first;
     s->appends.first = op;
     if (s->appends.last == NULL) s->appends.last = op;
@@ -394,27 +410,68 @@ static void roll_locked(kopd_store *s) {
   pthread_cond_broadcast(&s->janitor_wakes);
 }
 
+/* Commits one group, for `caller`, or in the writer's own thread if that is NULL. */
+static void commit_locked(kopd_store *s, kopd_store_client *caller) {
+  kopd_writer *w = s->writer;
+  s->committing = true;
+  w->may_begin = caller == NULL;
+  take_group_locked(s);
+  if (w->parts_count > 0) {
+    pthread_mutex_unlock(&s->lock);
+    uint64_t began = kopd_mono_ns();
+    write_group(s);
+    uint64_t ended = kopd_mono_ns();
+    pthread_mutex_lock(&s->lock);
+    if (ended - began > SLOW_WRITE_NS) s->slow_until_ns = ended + 4 * (ended - began);
+  }
+  if (caller != NULL) caller->submitting = true; /* it takes the answers next */
+  s->publishing = true;
+  publish_group_locked(s);
+  s->publishing = false;
+  if (caller != NULL) caller->submitting = false;
+  for (uint32_t i = 0; i < s->config.nodes_count; i++) {
+    kopd_store_client *c = s->clients[i];
+    if (c == NULL || !c->wake_due) continue;
+    c->wake_due = false;
+    kopd_client_wake_locked(c);
+  }
+  s->committing = false;
+}
+
+/* Whether what waits can be committed by a node thread. After a failed write it is not: the next may have to be taken back, with a sync. */
+static bool caller_may_commit_locked(const kopd_store *s) {
+  if (s->config.durability != KOPD_DURABILITY_OS || !s->stats.healthy) return false;
+  if (s->append_bytes > KOPD_CALLER_BYTES) return false;
+  return kopd_mono_ns() >= s->slow_until_ns;
+}
+
+bool kopd_writer_is_due_locked(kopd_store *s) {
+  if (!s->writer_waits || (s->appends.first == NULL && s->roll == 0)) return false;
+  s->writer_waits = false;
+  return true;
+}
+
+bool kopd_appends_begin_locked(kopd_store *s, kopd_store_client *client) {
+  if (s->appends.first == NULL || s->committing) return false; /* whoever commits looks again */
+  if (caller_may_commit_locked(s)) commit_locked(s, client);
+  return kopd_writer_is_due_locked(s);
+}
+
 void *kopd_writer_main(void *store) {
   kopd_store *s = store;
   pthread_mutex_lock(&s->lock);
   for (;;) {
-    while (s->appends.first == NULL && s->roll == 0 && !s->stopping) {
+    while (s->committing || (s->appends.first == NULL && s->roll == 0 && !s->stopping)) {
       s->writer_waits = true;
       pthread_cond_wait(&s->writer_wakes, &s->lock);
       s->writer_waits = false;
     }
     if (s->roll != 0) roll_locked(s);
-    if (s->appends.first == NULL) {
-      if (s->stopping) break;
-      continue;
+    if (s->appends.first != NULL) {
+      commit_locked(s, NULL);
+    } else if (s->stopping) {
+      break;
     }
-    take_group_locked(s);
-    if (s->writer->parts_count > 0) {
-      pthread_mutex_unlock(&s->lock);
-      write_group(s);
-      pthread_mutex_lock(&s->lock);
-    }
-    publish_group_locked(s);
   }
   pthread_mutex_unlock(&s->lock);
   return NULL;

@@ -64,6 +64,7 @@ static void expect_all(const folder *f, int64_t n) {
   driver_expect(&d, id, 0, n, SIZE, 0);
   cr_assert_eq(driver_append(&d, id, a.acquired.epoch, SIZE, (uint32_t)n, n)->base_offset, n);
   driver_expect(&d, id, 0, n + 1, SIZE, 0);
+  kopd_store_clean(s); /* what is full is sealed */
   closed(s, &d);
 }
 
@@ -153,6 +154,7 @@ Test(recovery, every_byte_of_a_footer_may_be_lost) {
     uint64_t id = driver_id(&d, "t", 0);
     cr_assert_eq(driver_acquire(&d, id)->acquired.end_offset, 50);
     driver_expect(&d, id, 0, 50, SIZE, 0);
+    kopd_store_clean(s); /* it has a footer again */
     closed(s, &d);
     folder_logs(&f, names, 64);
   }
