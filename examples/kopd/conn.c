@@ -33,7 +33,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     uv_read_stop(stream);
   } else if (n < 0) {
     kopd_conn_close(c);
-  } else if (n > 0) {
+  } else { /* none is committed too: between frames the engine then holds no buffer */
     kop_engine_recv_commit(kopd_transport_engine(c->transport), c->id, (size_t)n, kopd_now());
     kopd_transport_changed(c->transport);
   }

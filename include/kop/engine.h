@@ -7,7 +7,7 @@
  *     kop_engine_recv_buffer / _recv_commit, or _feed   what arrived
  *     kop_engine_complete                               what was done
  *     kop_engine_tick when kop_engine_deadline is past
- *     while (kop_engine_drain(e, &effects, &n), n > 0)  start what is asked for; completing inside this loop is fine
+ *     while ((n = kop_engine_drain(e, &effects)) > 0)   start what is asked for; completing inside this loop is fine
  *
  * One thread at a time per engine, any number of engines. Same calls, same effects, byte for byte; how a stream is
  * cut into feeds changes nothing.

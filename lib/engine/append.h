@@ -23,7 +23,6 @@ struct kopi_append {
   kopi_request *request;
   void (*done)(kop_engine *e, kopi_append *a, int16_t error, int64_t base_offset,
                int64_t append_time, kop_now now);
-  uint32_t index; /* the caller's own */
   uint8_t *batch; /* one v2 batch, base offset 0; its leader epoch is written here */
   size_t batch_len;
   uint8_t *owned; /* if not NULL: freed with kop_record_bytes_free when the append ends */

@@ -49,7 +49,6 @@ kopi_block *kopi_block_new(kopi_blocks *pool, size_t capacity) {
   b->cap = capacity;
   b->refs = 1;
   b->class_index = class_index;
-  pool->used_bytes += capacity;
   return b;
 }
 
@@ -59,7 +58,6 @@ void kopi_block_ref(kopi_block *b) {
 
 void kopi_block_unref(kopi_blocks *pool, kopi_block *b) {
   if (b == NULL || --b->refs > 0) return;
-  pool->used_bytes -= b->cap;
   if (b->class_index < KOPI_BLOCK_CLASSES && b->cap <= pool->kept_limit - pool->kept_bytes) {
     b->next = pool->kept[b->class_index];
     pool->kept[b->class_index] = b;

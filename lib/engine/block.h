@@ -31,7 +31,6 @@ typedef struct kopi_blocks {
   kopi_block *kept[KOPI_BLOCK_CLASSES];
   size_t kept_bytes;
   size_t kept_limit;
-  size_t used_bytes; /* capacity of all blocks with references */
 } kopi_blocks;
 
 void kopi_blocks_init(kopi_blocks *pool, const kop_alloc *alloc, size_t kept_limit);

@@ -101,7 +101,6 @@ void kopi_conn_close_after_replies(kop_engine *e, kopi_conn *c, uint32_t reason)
     return;
   }
   e->stats.requests_open++;
-  r->e = e;
   r->conn = c;
   r->state = KOPI_REQUEST_DONE;
   r->closes = true;
@@ -131,7 +130,6 @@ void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_
     kopi_conn_close(e, c, KOP_CLOSE_MEMORY);
     return;
   }
-  r->e = e;
   r->conn = c;
   r->block = c->block;
   r->charge = charge;

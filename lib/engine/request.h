@@ -21,7 +21,6 @@ enum kopi_request_state {
 };
 
 struct kopi_request {
-  kop_engine *e;
   kopi_conn *conn;         /* NULL after the connection has gone */
   kopi_request *next;      /* in the connection's reply queue, or the free list */
   kopi_request *wait_next; /* in a queue of one of the APIs */

@@ -50,13 +50,6 @@ kopi_partition *kopi_topic_partition_at(const kopi_topic *t, int32_t index) {
   return index >= 0 && (uint32_t)index < t->partitions_len ? t->partitions[index] : NULL;
 }
 
-const kop_config_entry *kopi_topic_config(const kopi_topic *t, kop_slice name) {
-  for (uint32_t i = 0; i < t->configs_len; i++) {
-    if (kopi_slice_equal(t->configs[i].name, name)) return &t->configs[i];
-  }
-  return NULL;
-}
-
 /* ---- one topic's memory ---- */
 
 static void free_topic(kop_engine *e, kopi_topic *t) {

@@ -33,9 +33,6 @@ kopi_topic *kopi_topic_collision(const kop_engine *e, kop_slice name);
 /* NULL if there is no such partition. */
 kopi_partition *kopi_topic_partition_at(const kopi_topic *t, int32_t index);
 
-/* The topic's own value of a setting, NULL if it has none. */
-const kop_config_entry *kopi_topic_config(const kopi_topic *t, kop_slice name);
-
 /* Events. */
 kop_status kopi_push_topic(kop_engine *e, const kop_topic *event, kop_now now);
 kop_status kopi_push_topic_gone(kop_engine *e, const kop_topic_ref *event, kop_now now);

@@ -26,6 +26,11 @@ static void heap_free(void *user_data, void *ptr) {
   free(ptr);
 }
 
+/* The host uses it before the engine has looked at it. */
+static int is_usable(const kop_alloc *a) {
+  return a == NULL || (a->size >= sizeof *a && a->realloc != NULL && a->free != NULL);
+}
+
 static kop_host_serve server_of(const kop_host_ops *ops, uint32_t kind) {
   switch (kind) {
   case KOP_EFFECT_SEND:
@@ -94,7 +99,8 @@ kop_status kop_host_new(const kop_host_ops *ops, const kop_engine_config *config
                         kop_host **host) {
   *host = NULL;
   if (ops->size != sizeof *ops || config->size < sizeof *config || ops->send == NULL ||
-      ops->close == NULL || ops->recv_pause == NULL || ops->recv_resume == NULL) {
+      ops->close == NULL || ops->recv_pause == NULL || ops->recv_resume == NULL ||
+      !is_usable(config->alloc)) {
     return KOP_ERR_INVALID;
   }
   kop_alloc alloc = {.size = sizeof alloc, .realloc = heap_realloc, .free = heap_free};

@@ -1,0 +1,57 @@
+/* The callback face: what it refuses. */
+#include "harness.h"
+
+static int32_t send_nothing(void *user_data, const kop_effect *effect, kop_host_answer *answer) {
+  (void)user_data;
+  (void)effect;
+  answer->outcome = KOP_DONE;
+  return KOP_HOST_ANSWERED;
+}
+
+static void ignore(void *user_data, const kop_effect *effect) {
+  (void)user_data;
+  (void)effect;
+}
+
+static const kop_host_ops LEAST = {.size = sizeof LEAST,
+                                   .send = send_nothing,
+                                   .close = ignore,
+                                   .recv_pause = ignore,
+                                   .recv_resume = ignore};
+
+static void *no_memory(void *user_data, void *ptr, size_t size) {
+  (void)user_data;
+  (void)ptr;
+  (void)size;
+  return NULL;
+}
+
+static void no_free(void *user_data, void *ptr) {
+  (void)user_data;
+  cr_assert_null(ptr);
+}
+
+Test(host, refuses_what_it_cannot_work_with) {
+  kop_engine_config config;
+  cr_assert_eq(kop_engine_config_init(&config, sizeof config), KOP_OK);
+  kop_now now = {1, 1};
+  kop_host *host = NULL;
+  cr_assert_eq(kop_host_new(&LEAST, &config, now, &host), KOP_OK);
+  cr_assert_eq(kop_host_pump(host, now), KOP_OK);
+  kop_host_free(host);
+  kop_host_ops without_send = LEAST;
+  without_send.send = NULL;
+  cr_assert_eq(kop_host_new(&without_send, &config, now, &host), KOP_ERR_INVALID);
+  cr_assert_null(host);
+  const kop_alloc bad[] = {{.size = sizeof bad[0], .realloc = no_memory},
+                           {.size = sizeof bad[0], .free = no_free},
+                           {.size = 1, .realloc = no_memory, .free = no_free}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    config.alloc = &bad[i];
+    cr_assert_eq(kop_host_new(&LEAST, &config, now, &host), KOP_ERR_INVALID);
+  }
+  const kop_alloc empty = {.size = sizeof empty, .realloc = no_memory, .free = no_free};
+  config.alloc = &empty;
+  cr_assert_eq(kop_host_new(&LEAST, &config, now, &host), KOP_ERR_NOMEM);
+  cr_assert_null(host);
+}
