@@ -239,6 +239,7 @@ int kopd_server_run(const kopd_options *options) {
   if (s == NULL) return 1;
   s->options = options;
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of the write, as a full disk is */
   /*
    * A heap for each node's thread and few for the rest: small when idle, without a queue for the
    * allocator under load.

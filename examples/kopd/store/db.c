@@ -6,6 +6,7 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct kopd_db {
   const kopd_io *io;
@@ -49,6 +50,24 @@ static int dbis_open(kopd_db *db) {
   return negative(mdb_txn_commit(txn));
 }
 
+/*
+ * A file that was cut short would end the process with SIGBUS where the map has nothing behind it. With zeros there LMDB finds
+ * pages that are none and says so. (A few pages at the end may be missing rightly: freed in the transaction that took them.)
+ */
+static int fill_up(MDB_env *env) {
+  MDB_envinfo info;
+  MDB_stat shape;
+  struct stat st;
+  mdb_filehandle_t fd;
+  int rc = mdb_env_info(env, &info);
+  if (rc == 0) rc = mdb_env_stat(env, &shape);
+  if (rc == 0) rc = mdb_env_get_fd(env, &fd);
+  if (rc != 0) return rc;
+  if (fstat(fd, &st) != 0) return errno;
+  off_t whole = (off_t)(info.me_last_pgno + 1) * (off_t)shape.ms_psize;
+  return st.st_size >= whole || ftruncate(fd, whole) == 0 ? 0 : errno;
+}
+
 static int env_open(kopd_db *db) {
   int rc = mdb_env_create(&db->env);
   if (rc != 0) return negative(rc);
@@ -56,6 +75,7 @@ static int env_open(kopd_db *db) {
   mdb_env_set_mapsize(db->env, db->map_size);
   /* Every transaction holds db->lock and the folder is locked: LMDB's own lock file has nothing to add. */
   rc = mdb_env_open(db->env, db->path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK | MDB_NORDAHEAD, 0644);
+  if (rc == 0) rc = fill_up(db->env);
   if (rc == 0) rc = dbis_open(db);
   if (rc == 0) return 0;
   mdb_env_close(db->env);

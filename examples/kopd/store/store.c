@@ -15,6 +15,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,6 +143,21 @@ static int lock_folder(kopd_store *s, char *error, size_t cap) {
   return 0;
 }
 
+static int is_log(void *arg, const char *name) {
+  size_t len = strlen(name);
+  *(bool *)arg = *(bool *)arg || (len == 20 && strcmp(name + 16, ".log") == 0);
+  return 0;
+}
+
+/* Log files without a catalogue: to go on would make a new one, to which all their batches are of deleted topics. */
+static bool catalogue_is_lost(const kopd_store *s, const char *catalogue) {
+  struct stat st;
+  if (stat(catalogue, &st) == 0 ? st.st_size > 0 : errno != ENOENT) return false;
+  bool logs = false;
+  (void)s->io->list(s->io->user_data, s->log_path, is_log, &logs);
+  return logs;
+}
+
 static int open_files(kopd_store *s, const char *given, char *error, size_t cap) {
   char path[KOPD_PATH];
   s->io = s->config.io != NULL ? s->config.io : &kopd_io_system;
@@ -161,6 +178,12 @@ static int open_files(kopd_store *s, const char *given, char *error, size_t cap)
   rc = s->io->sync_dir(s->io->user_data, s->path);
   if (rc != 0) return fail(error, cap, "%s cannot be synced: %s", s->path, strerror(-rc));
   snprintf(path, sizeof path, "%s/catalogue.mdb", s->path);
+  if (catalogue_is_lost(s, path))
+    return fail(
+        error, cap,
+        "%s is missing or empty, but %s holds batches, which mean nothing without it: put it "
+        "back, or remove that folder to begin anew",
+        path, s->log_path);
   rc = kopd_db_open(path, s->io, s->cluster_id, &s->db);
   if (rc == 0) rc = kopd_db_load(s);
   if (rc == 0) rc = s->io->sync_dir(s->io->user_data, s->path);
