@@ -14,6 +14,8 @@
 #include "engine/topic_name.h"
 #include "engine/view.h"
 
+enum { MOST_LOOKUPS = 1000 /* open at a time, of all requests: a peer can name millions */ };
+
 typedef kop_metadata_request_topic topic_request;
 typedef kop_metadata_response_broker broker_answer;
 typedef kop_metadata_response_topic topic_answer;
@@ -176,6 +178,7 @@ static void reply_fault(kop_engine *e, metadata *m, int16_t error, kop_now now) 
 
 static void on_looked_up(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   (void)c; /* a topic that was found has been pushed */
+  e->lookups_open--;
   kopi_gather_answered(e, op->owner, now);
 }
 
@@ -183,6 +186,7 @@ static void look_up(kop_engine *e, metadata *m) {
   if (!kopi_serves(e, 1ull << KOP_EFFECT_LOOKUP_TOPIC)) return;
   for (int32_t i = 0; !m->all && i < m->q.topics.len; i++) {
     const topic_request *from = &m->q.topics.ptr[i];
+    if (e->lookups_open >= MOST_LOOKUPS) return; /* as below */
     bool known = m->by_id ? kopi_topic_by_id(e, &from->topic_id) != NULL
                           : kopi_topic_by_name(e, from->name) != NULL;
     bool useless =
@@ -196,6 +200,7 @@ static void look_up(kop_engine *e, metadata *m) {
     } else {
       op->body.topic.name = from->name;
     }
+    e->lookups_open++;
     kopi_op_emit(&e->ops, op);
   }
 }

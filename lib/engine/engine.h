@@ -101,7 +101,8 @@ struct kop_engine {
   kopi_map_u64 partitions;
   kopi_creation *creations; /* topics that auto_create.c is creating */
   uint32_t creations_len;
-  kopi_link dropped; /* partitions whose topic is gone and whose tokens are open */
+  uint32_t lookups_open; /* LOOKUP_TOPICs of api_metadata.c */
+  kopi_link dropped;     /* partitions whose topic is gone and whose tokens are open */
 
   /* reads and fetches */
   kopi_read *kept_oldest; /* results that wait for a fetch to come again */

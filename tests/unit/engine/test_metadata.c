@@ -1,6 +1,8 @@
 /* Metadata in every version: topics by name, by id, all and none; unknown ones; creation on first use; lookup; listeners. */
 #include "catalogue.h"
 
+#include <stdio.h>
+
 typedef kop_metadata_request_topic asked_topic;
 
 static kop_metadata_response p;
@@ -311,5 +313,33 @@ Test(metadata, tells_what_the_listener_reaches) {
   call(&c, conn, 12, request(&one, 1));
   cr_assert_eq(p.topics.ptr[0].partitions.ptr[0].replica_nodes.len, 0);
   cr_assert_eq(p.topics.ptr[0].partitions.ptr[0].error_code, KOP_KAFKA_LEADER_NOT_AVAILABLE);
+  kh_stop(&h);
+}
+
+Test(metadata, asks_the_store_for_no_more_unknown_topics_than_it_bounds) {
+  enum { N = 3000 };
+  kh h;
+  kh_start(&h, NULL);
+  kh_conn *c = kh_connect(&h);
+  static kop_metadata_request_topic topics[N];
+  static char names[N][8];
+  kop_metadata_request q;
+  cr_assert_eq(kop_message_init(KOP_MSG_METADATA_REQUEST, &q, sizeof q), KOP_OK);
+  for (int i = 0; i < N; i++) {
+    cr_assert_eq(kop_struct_init(KOP_STRUCT_METADATA_REQUEST_TOPIC, &topics[i], sizeof topics[i]),
+                 KOP_OK);
+    (void)snprintf(names[i], sizeof names[i], "x%d", i);
+    topics[i].name = kh_text(names[i]);
+  }
+  q.topics.ptr = topics;
+  q.topics.len = N;
+  q.allow_auto_topic_creation = 0;
+  for (int round = 1; round <= 2; round++) {
+    kh_request(&h, c, KOP_MSG_METADATA_REQUEST, 9, &q, sizeof q);
+    cr_assert(kh_receive(&h, c, KOP_MSG_METADATA_RESPONSE, 9, &p, sizeof p));
+    cr_assert_eq(p.topics.len, N);
+    cr_assert_eq(p.topics.ptr[N - 1].error_code, KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    cr_assert_eq(h.counts[KOP_EFFECT_LOOKUP_TOPIC], 1000u * (uint32_t)round);
+  }
   kh_stop(&h);
 }
