@@ -68,9 +68,9 @@ fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, A
 	@echo "== fuzz, $(SECONDS) s each"
 	@tools/fuzz.sh build-fuzz $(SECONDS)
 
-bench: deps all ## libkop beside its peers in one run each, on this machine
+bench: deps all ## libkop beside its peers, 12 minutes; writes docs/figures.md. PART=broker, wire, record or store: only that
 	@tools/install-toolchains.sh java
-	@for script in tests/bench/*.sh; do echo "== $$script"; $$script $(BUILD) || exit 1; done
+	@tests/bench/figures.py $(BUILD) $(PART)
 
 test-all: ## everything above, whole; takes hours
 	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-clients fuzz bench; do \

@@ -1,12 +1,18 @@
 """kopd beside Apache Kafka in one run: the same client, the same bytes, in turns.
 
-    python3 tests/bench/broker.py BUILD [--write docs/figures-broker.md]
+    python3 tests/bench/broker.py BUILD
 
-Servers: Kafka 4.3.1, kopd with --durability os (what Kafka promises: written to the page cache) and with disk
-(synced before the answer). For 1 and 8 partitions and records of 100 B and 1 KB, each round produces and
-consumes everything once on every server, in turns; the median of the rounds counts. Latency is measured at half
-the rate of the slowest server. Processor time is that of the server's process while it was produced to and consumed
-from, per million records in and out. Last, Java's ProducerPerformance on one partition of 100 B records.
+Servers: Kafka 4.3.1 with its defaults and 1 GiB of heap, kopd with --durability os, and kopd with --durability disk. The
+first two promise the same: a record is acknowledged when the operating system has it; the third syncs it to the disk before.
+
+All three run all the time and are used one after the other. First each takes the same records as later three times,
+uncounted, so that the JVM has compiled what is hot. Then for 1 and 8 partitions and records of 100 B and 1 KB each round produces and
+consumes everything once on every server; the median of the rounds counts. Latency is measured at half the rate of the
+slowest server, 1 ms of linger included, the median of as many rounds. Processor time is that of the server's process in
+nanoseconds (its CPU-time clock, every thread that ever was) from before its records were produced or consumed until
+after. "client" is how many cores the client itself kept busy: where it is near 1 or
+above, the client was what was measured.
+Java's ProducerPerformance is a new JVM in each run, so its own warming up is part of its rates, the same for all.
 """
 import os
 import shutil
@@ -19,12 +25,20 @@ import tempfile
 import time
 from pathlib import Path
 
+from report import goal, table
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "4.3.1"
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SCALE = float(os.environ.get("SCALE", "1"))
 WORKLOADS = [(1, 100, 1_000_000), (8, 100, 1_000_000), (1, 1000, 250_000), (8, 1000, 250_000)]
-TICKS = os.sysconf("SC_CLK_TCK")
+WARMING = 3  # rounds of all workloads
+JAVA = [(1, 100, 2_000_000), (8, 1000, 500_000)]
+STARTS = 5
+
+
+def scaled(count):
+    return max(int(count * SCALE), 25_000)
 
 
 def free_ports(n):
@@ -50,26 +64,32 @@ def api_versions(port):
 
 
 class Server:
+    """A server process: self.pid, self.port, and self.first_answer in seconds from the start of the process."""
+
     def __init__(self, name):
         self.name = name
         self.data = Path(tempfile.mkdtemp(prefix="kop-bench-"))
         self.port = free_ports(3)
-        start = time.perf_counter()
-        self.pid = self.launch()
+        self.launch()
+        deadline = time.monotonic() + 120
         while True:
             try:
                 if api_versions(self.port):
                     break
             except OSError:
-                time.sleep(0.001)
-        self.first_answer = time.perf_counter() - start
+                pass
+            if time.monotonic() > deadline:
+                raise SystemExit(f"broker bench: {name} does not answer")
+            time.sleep(0.001)
+        self.first_answer = time.clock_gettime(time.CLOCK_BOOTTIME) - self.started()
+        self.ready()
 
     def address(self):
         return f"127.0.0.1:{self.port}"
 
     def cpu(self):
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Processor seconds of the process: Linux makes the id of that clock from the process id."""
+        return time.clock_gettime(~self.pid << 3 | 2)
 
     def memory(self):
         """(resident, anonymous) in MB."""
@@ -82,17 +102,30 @@ class Server:
 
 
 class Kafka(Server):
+    SCRIPT = str(ROOT / "tools" / "kafka-server.sh")
+
     def launch(self):
-        env = dict(os.environ, KAFKA_HEAP="1g", KAFKA_SET="log.retention.ms=60000")
-        script = str(ROOT / "tools" / "kafka-server.sh")
-        subprocess.run([script, "start", VERSION, str(self.port), str(self.data)], check=True, env=env,
-                       stdout=subprocess.DEVNULL)
-        found = subprocess.run(["pgrep", "-f", f"kafka.Kafka.*{self.data}"], capture_output=True, text=True).stdout.split()
-        return int(found[0])
+        """Formatting its folder is no part of its start: waits for the process itself."""
+        self.starter = subprocess.Popen([self.SCRIPT, "start", VERSION, str(self.port), str(self.data)],
+                                        env=dict(os.environ, KAFKA_HEAP="1g"), stdout=subprocess.DEVNULL)
+        file = self.data / "1" / "pid"
+        while not (file.exists() and file.read_text().strip()):
+            if self.starter.poll():
+                raise SystemExit("broker bench: Kafka does not start")
+            time.sleep(0.01)
+        self.pid = int(file.read_text())
+
+    def started(self):
+        """To 10 ms, from the kernel."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+    def ready(self):
+        if self.starter.wait() != 0:
+            raise SystemExit("broker bench: Kafka did not start")
 
     def end(self):
-        subprocess.run([str(ROOT / "tools" / "kafka-server.sh"), "kill", str(self.data)], check=False,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([self.SCRIPT, "kill", str(self.data)], check=False, stdout=subprocess.DEVNULL)
 
 
 class Kopd(Server):
@@ -101,10 +134,17 @@ class Kopd(Server):
         super().__init__(name)
 
     def launch(self):
+        self.start = time.clock_gettime(time.CLOCK_BOOTTIME)
         self.process = subprocess.Popen(
             [*self.command, "--listen", self.address(), "--store", f"file:{self.data}/kopd",
              "--metrics", f"127.0.0.1:{self.port + 1}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return self.process.pid
+        self.pid = self.process.pid
+
+    def started(self):
+        return self.start
+
+    def ready(self):
+        pass
 
     def end(self):
         self.process.terminate()
@@ -129,96 +169,147 @@ class Bench:
         return name
 
     def throughput(self, server, partitions, size, count):
-        """(records/s in, records/s out, CPU-seconds per million records in, the same out)"""
+        """In, then out, for each: records/s, CPU-seconds of the server per million records, cores of the client."""
         name = self.topic(server, partitions)
         before = server.cpu()
-        rate_in = self.run("produce", server.address(), name, partitions, size, count, 0)[0]
+        rate_in, client_in = self.run("produce", server.address(), name, partitions, size, count, 0)[:2]
         between = server.cpu()
-        rate_out = self.run("consume", server.address(), name, partitions, count)[0]
+        rate_out, client_out = self.run("consume", server.address(), name, partitions, size, count)
         after = server.cpu()
         million = count / 1e6
-        return rate_in, rate_out, (between - before) / million, (after - between) / million
+        return rate_in, (between - before) / million, client_in, rate_out, (after - between) / million, client_out
 
     def latency(self, server, partitions, size, rate):
-        count = int(max(rate * 3 * min(SCALE, 1), 1000))
+        """p50 and p99 in us, of two seconds."""
         name = self.topic(server, partitions)
-        return self.run("produce", server.address(), name, partitions, size, count, rate)[1:]
+        return self.run("produce", server.address(), name, partitions, size, max(int(rate * 2 * min(SCALE, 1)), 1000), rate)[2:]
+
+    def java(self, server, partitions, size, count):
+        """(records/s, CPU-seconds of the server per million records) of ProducerPerformance."""
+        jars = subprocess.run([Kafka.SCRIPT, "lib", VERSION], capture_output=True, text=True, check=True).stdout.strip()
+        name = self.topic(server, partitions)
+        before = server.cpu()
+        done = subprocess.run(
+            ["java", "-Xmx512m", "-cp", f"{jars}/*", "org.apache.kafka.tools.ProducerPerformance", "--topic", name,
+             "--num-records", str(count), "--record-size", str(size), "--throughput", "-1", "--producer-props",
+             f"bootstrap.servers={server.address()}", "acks=all", "batch.size=131072", "linger.ms=5"],
+            capture_output=True, text=True, timeout=300)
+        lines = [text for text in done.stdout.splitlines() if text.startswith(f"{count} records sent")]
+        if not lines:
+            raise SystemExit(f"broker bench: ProducerPerformance: {done.stderr.strip()}")
+        return float(lines[-1].split(",")[1].split()[0]), (server.cpu() - before) / (count / 1e6)
 
 
-def java_rate(server, count):
-    jars = subprocess.run([str(ROOT / "tools" / "kafka-server.sh"), "lib", VERSION], capture_output=True, text=True,
-                          check=True).stdout.strip()
-    done = subprocess.run(
-        ["java", "-Xmx512m", "-cp", f"{jars}/*", "org.apache.kafka.tools.ProducerPerformance", "--topic", "perf",
-         "--num-records", str(count), "--record-size", "100", "--throughput", "-1", "--producer-props",
-         f"bootstrap.servers={server.address()}", "acks=all", "batch.size=131072", "linger.ms=5"],
-        capture_output=True, text=True, timeout=300)
-    line = [text for text in done.stdout.splitlines() if "records sent" in text][-1]
-    return float(line.split(",")[1].split()[0])
+def in_turns(servers, call):
+    """{name: medians of the columns that call(server) gives in ROUNDS rounds}"""
+    got = {server.name: [] for server in servers}
+    for _ in range(ROUNDS):
+        for server in servers:
+            got[server.name].append(call(server))
+    return {name: [statistics.median(column) for column in zip(*runs)] for name, runs in got.items()}
 
 
-def machine():
-    model = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-    return f"{len(model)} cores, {model[0]}, Linux {os.uname().release}"
+def beside(value, kafka, name, digits):
+    """A figure, and how many times Kafka's it is."""
+    text = f"{value:.{digits}f}"
+    return text if name.startswith("Kafka") else f"{text} ({value / kafka:.2g}x)"
 
 
-def table(rows):
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines) + "\n"
+def workloads(bench, servers, seen):
+    """Prints the table; the ratios of kopd with os to Kafka, by what they measure."""
+    head = ["partitions x record", "server", "in, k/s", "CPU-s per M in", "client", "out, k/s", "CPU-s per M out", "client",
+            "p50, ms", "p99, ms"]
+    rows, ratios = [head], {"in": [], "out": [], "cpu in": [], "cpu out": []}
+    for partitions, size, count in WORKLOADS:
+        def once(server):
+            result = bench.throughput(server, partitions, size, scaled(count))
+            seen[server.name] = [max(pair) for pair in zip(seen[server.name], server.memory())]
+            return result
+        m = in_turns(servers, once)
+        half = min(median[0] for median in m.values()) / 2
+        late = in_turns(servers, lambda server: bench.latency(server, partitions, size, half))
+        kafka, kopd = m[servers[0].name], m[servers[1].name]
+        for key, column in (("in", 0), ("cpu in", 1), ("out", 3), ("cpu out", 4)):
+            ratios[key].append(kopd[column] / kafka[column])
+        for server in servers:
+            v = m[server.name]
+            rows.append([f"{partitions} x {size} B", server.name, beside(v[0] / 1e3, kafka[0] / 1e3, server.name, 0),
+                         beside(v[1], kafka[1], server.name, 3), f"{v[2]:.1f}",
+                         beside(v[3] / 1e3, kafka[3] / 1e3, server.name, 0), beside(v[4], kafka[4], server.name, 3),
+                         f"{v[5]:.1f}", *(f"{us / 1e3:.2f}" for us in late[server.name])])
+        print(f"{partitions} x {size} B done, latency at {half / 1e3:.0f} k records/s", file=sys.stderr, flush=True)
+    print(table(rows), flush=True)
+    return ratios
+
+
+def java_table(bench, servers):
+    rows = [["Java's ProducerPerformance", "server", "in, k/s", "CPU-s per M in"]]
+    for partitions, size, count in JAVA:
+        m = in_turns(servers, lambda server: bench.java(server, partitions, size, scaled(count)))
+        kafka = m[servers[0].name]
+        for server in servers:
+            v = m[server.name]
+            rows.append([f"{partitions} x {size} B", server.name, beside(v[0] / 1e3, kafka[0] / 1e3, server.name, 0),
+                         beside(v[1], kafka[1], server.name, 3)])
+    print(table(rows), flush=True)
+
+
+def first_answers(build, servers):
+    """{name: seconds}; kopd's is the median of several starts on empty folders."""
+    seconds = {servers[0].name: servers[0].first_answer}
+    for durability in ("os", "disk"):
+        times = []
+        for _ in range(STARTS):
+            server = Kopd("", build, durability)
+            times.append(server.first_answer)
+            server.stop()
+        seconds[f"kopd, {durability}"] = statistics.median(times)
+    return seconds
 
 
 def measure(build):
     bench = Bench(build)
-    makers = [lambda: Kafka(f"Kafka {VERSION}"), lambda: Kopd("kopd, os", build, "os"),
-              lambda: Kopd("kopd, disk", build, "disk")]
     servers = []
     try:
-        for make in makers:
+        for make in (lambda: Kafka(f"Kafka {VERSION}"), lambda: Kopd("kopd, os", build, "os"),
+                     lambda: Kopd("kopd, disk", build, "disk")):
             servers.append(make())
-        for server in servers:  # a first round that does not count: class loading, page cache
-            bench.throughput(server, 1, 100, int(300_000 * SCALE) or 1000)
         time.sleep(1)
         idle = {server.name: server.memory() for server in servers}
-        rows = [["partitions x record", "server", "in, k/s", "out, k/s", "CPU-s per M in", "CPU-s per M out",
-                 "p50, ms", "p99, ms"]]
-        peaks = {server.name: 0 for server in servers}
-        for partitions, size, count in WORKLOADS:
-            count = int(count * SCALE) or 1000
-            got = {server.name: [] for server in servers}
-            for _ in range(ROUNDS):
-                for server in servers:
-                    got[server.name].append(bench.throughput(server, partitions, size, count))
-                    peaks[server.name] = max(peaks[server.name], server.memory()[0])
-            medians = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in got.items()}
-            half = min(median[0] for median in medians.values()) / 2
+        for partitions, size, count in WORKLOADS * WARMING:
             for server in servers:
-                p50, p99 = bench.latency(server, partitions, size, half)
-                m = medians[server.name]
-                rows.append([f"{partitions} x {size} B", server.name, f"{m[0] / 1e3:.0f}", f"{m[1] / 1e3:.0f}",
-                             f"{m[2]:.2f}", f"{m[3]:.2f}", f"{p50 / 1e3:.2f}", f"{p99 / 1e3:.2f}"])
-            print(table([rows[0], *rows[-len(servers):]]), flush=True)
-        java = [["Java's ProducerPerformance, 1 x 100 B", "records, k/s"]]
-        for server in servers:
-            runs = [java_rate(server, int(1_000_000 * SCALE) or 1000) for _ in range(2)]
-            java.append([server.name, f"{max(runs) / 1e3:.0f}"])
-        memory = [["server", "first answer, ms", "resident idle, MB", "anonymous idle, MB", "resident under load, MB"]]
-        for server in servers:
-            memory.append([server.name, f"{server.first_answer * 1e3:.0f}", f"{idle[server.name][0]:.1f}",
-                           f"{idle[server.name][1]:.1f}", f"{peaks[server.name]:.0f}"])
-        return table(rows) + "\n" + table(java) + "\n" + table(memory)
+                bench.throughput(server, partitions, size, scaled(count))
+        seen = {server.name: (0, 0) for server in servers}
+        ratios = workloads(bench, servers, seen)
+        java_table(bench, servers)
+        time.sleep(2)
+        after = {server.name: server.memory() for server in servers}
+        first = first_answers(build, servers)
     finally:
         for server in servers:
             server.stop()
+    rows = [["memory, MB", "resident idle", "anonymous idle", "resident under load", "anonymous under load",
+             "anonymous idle after it", "first answer, ms"]]
+    for server in servers:
+        name = server.name
+        figures = [*idle[name], *seen[name], after[name][1]]
+        rows.append([name, *(f"{mb:.1f}" for mb in figures), f"{first[name] * 1e3:.0f}"])
+    print(table(rows))
+    for key, what in (("in", "produced"), ("out", "consumed")):
+        least, most = min(ratios[key]), max(ratios[key])
+        goal(f"records/s {what}, kopd with os beside Kafka", "at least 1x", f"{least:.2g}x to {most:.2g}x", least >= 1)
+        least, most = min(ratios[f"cpu {key}"]), max(ratios[f"cpu {key}"])
+        goal(f"processor time per record {what}, kopd with os beside Kafka", "at most 0.33x",
+             f"{least:.2g}x to {most:.2g}x", most <= 1 / 3)
+    kopd = servers[1].name
+    goal("kopd's anonymous memory, idle after start", "at most 10 MB", f"{idle[kopd][1]:.1f} MB", idle[kopd][1] <= 10)
+    goal("kopd's anonymous memory, idle after the load", "at most 10 MB", f"{after[kopd][1]:.1f} MB", after[kopd][1] <= 10)
+    goal("kopd's first answer after its start", "at most 100 ms", f"{first[kopd] * 1e3:.0f} ms", first[kopd] <= 0.1)
 
 
 def main():
-    build = Path(sys.argv[1]).resolve()
-    text = f"{machine()}; median of {ROUNDS} rounds; librdkafka, acks=all, batches of 128 KiB, 5 ms linger.\n\n" + measure(build)
-    print(text)
-    if "--write" in sys.argv:
-        Path(sys.argv[sys.argv.index("--write") + 1]).write_text(text)
+    print(f"Medians of {ROUNDS} rounds; librdkafka, acks=all, batches of 128 KiB, 5 ms of linger (1 ms for latency).\n")
+    measure(Path(sys.argv[1]).resolve())
 
 
 if __name__ == "__main__":

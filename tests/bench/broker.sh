@@ -3,7 +3,7 @@
 #
 #   tests/bench/broker.sh [BUILD]      BUILD is a built tree, build/ by default
 #
-# ROUNDS (3) and SCALE (1; 0.1 for a quick look) are taken from the environment; KOP_CACHE is where the jars are kept.
+# ROUNDS (5) and SCALE (1; 0.1 for a quick look) are taken from the environment; KOP_CACHE is where the jars are kept.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

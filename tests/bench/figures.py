@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Runs the benches and writes docs/figures.md and the section of README.md from what they print.
+
+    tests/bench/figures.py BUILD [PART...]      PART is broker, wire, record or store; without any, all of them;
+                                                "pages" runs nothing and writes the pages only
+
+What a part prints is kept in BUILD/figures, and the pages are made from what is kept there: a part can be run again alone.
+A goal that is missed ends nothing; a part that fails does, and leaves the pages as they are.
+"""
+import datetime
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from report import table
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 118
+PARTS = {
+    "broker": ("kopd beside Apache Kafka", """Both are started by the bench on the loopback of one machine, which the client shares
+with them: rates are lower than with a machine for each. "client" is how many cores the client took meanwhile. The ratio in
+brackets is to Kafka in the same row group. Kafka runs with its defaults, which acknowledge what is in the page cache;
+`os` of kopd promises the same, `disk` (kopd's default) syncs before it acknowledges."""),
+    "wire": ("Messages", """Decoding and encoding beside Kafka's own classes on the same bytes, best of three turns. Java's objects are
+made anew for each message as in Kafka; libkop decodes into an arena that is used again."""),
+    "record": ("Record batches", """Validating (what a broker does to a produced batch) and iterating (what a consumer does) beside Kafka's
+classes on the same bytes."""),
+    "store": ("The file store", """Beside one bare shared file that takes the same batches for 1,000 partitions with one `writev` and, if durable,
+one `fdatasync` a commit; the store has up to four commits in flight, which one sync may cover. Filled, then turned
+over three times by retention; commits are timed one by one."""),
+}
+# Why a goal is missed on the machine the figures in this repository are from, by how the goal begins.
+REASONS = {
+    "processor time per record produced": """perf finds, with records of 1 KB, 84 % of kopd's time in the kernel (58 % of all is
+pwritev into the page cache, 15 % reading the socket), 9 % in CRC-32C and 4 % in kopd itself. Kafka moves those bytes as
+well, and moving them alone takes about a third of Kafka's whole time once its JVM is warm.""",
+    "processor time per record consumed": """perf finds 94 % of kopd's time in the kernel and 3 % in kopd itself: 44 % of all is
+copying from the mapped file to the socket, which Kafka's sendfile does not do, and 15 % is asking for and mapping the
+pages of the file. sendfile in kopd's transport would save both.""",
+    "p99 of a commit beside a bare file, os": """A commit of small batches without a sync is one writev into the page cache
+for the bare file, and no change of thread. The store's goes to the writer's thread and back, and where the cores are busy
+either may wait for a time slice.""",
+    "records/s produced": """The worst is where the disk is busiest. strace shows kopd's writer waiting when it begins a new
+log file: it syncs the file's header and the folder (57 ms and 226 ms in one case), behind the sync of the file
+before. The p99 of records of 1 KB probably comes from there too. Making the next file ahead of time would take that wait away.""",
+    "records/s consumed": """The client is what is busy then (its column shows the cores it takes), so its rate varies with
+what else the machine does.""",
+}
+
+
+def machine():
+    model = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    memory = int(open("/proc/meminfo").readline().split()[1]) / 1024 / 1024
+    return f"{len(model)} cores of {model[0]}, {memory:.0f} GiB, Linux {os.uname().release}"
+
+
+def run(part, build, kept):
+    """Runs one part, shows what it prints and keeps it with a first line on when and how busy the machine was."""
+    load = os.getloadavg()[0]
+    start = datetime.datetime.now(datetime.timezone.utc)
+    print(f"== {part}", flush=True)
+    lines = []
+    with subprocess.Popen([str(ROOT / "tests" / "bench" / f"{part}.sh"), str(build)], stdout=subprocess.PIPE, text=True) as p:
+        for line in p.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    if p.returncode != 0:
+        raise SystemExit(f"figures: {part} failed with status {p.returncode}")
+    minutes = (datetime.datetime.now(datetime.timezone.utc) - start).total_seconds() / 60
+    head = (f"{start:%Y-%m-%d %H:%M} UTC, {minutes:.1f} minutes, on {machine()}; load average {load:.1f} when it began, "
+            f"{os.getloadavg()[0]:.1f} when it ended.\n")
+    (kept / f"{part}.txt").write_text(head + "".join(lines))
+
+
+def goals(text):
+    return [line[len("goal: "):].split(" | ") for line in text.splitlines() if line.startswith("goal: ")]
+
+
+def why(what):
+    for beginning, reason in REASONS.items():
+        if what.startswith(beginning):
+            return reason
+    return "The reason is not known."
+
+
+def wrap(text):
+    """Lines of at most WIDTH; textwrap would break at hyphens of options."""
+    lines, line = [], ""
+    for word in text.split():
+        if len(line) + len(word) >= WIDTH:
+            lines.append(line)
+            line = ""
+        line = f"{line} {word}".strip()
+    return "\n".join([*lines, line]) + "\n"
+
+
+def goals_table(found):
+    return table([["goal", "wanted", "got", ""], *([*goal[:3], goal[3] if goal[3] == "met" else "**missed**"] for goal in found)])
+
+
+def write_pages(kept):
+    texts = {part: (kept / f"{part}.txt").read_text() for part in PARTS}
+    found = [goal for text in texts.values() for goal in goals(text)]
+    missed = [goal for goal in found if goal[3] != "met"]
+    page = ["# Figures\n", wrap("""Written by `make bench` (tests/bench/figures.py), which runs libkop beside its peers in the same run. Only figures of
+        one run can be compared with each other, and ratios say more than rates: other programs ran on the machine, as the load
+        averages tell. Resident memory of kopd is mostly its log files, mapped: the page cache's, not its own."""), "## Goals\n", goals_table(found)]
+    for what, wanted, got, _ in missed:
+        page.append(wrap(f"Missed: {what}: wanted is {wanted}, got {got}. {why(what)}"))
+    for part, (title, about) in PARTS.items():
+        head, _, body = texts[part].partition("\n")
+        body = "".join(line for line in body.splitlines(True) if not line.startswith("goal: ")).strip("\n")
+        if "|--" not in body:
+            body = f"```\n{body}\n```"
+        page += [f"## {title}\n", wrap(about), wrap(head), body + "\n"]
+    (ROOT / "docs" / "figures.md").write_text("\n".join(page))
+    readme = ROOT / "README.md"
+    before, begin, rest = readme.read_text().partition("<!-- figures: written by make bench -->\n")
+    _, end, after = rest.partition("<!-- end of figures -->\n")
+    if begin and end:
+        head = texts["broker"].partition("\n")[0].partition(" on ")[2].partition("; load")[0]
+        text = f"On {head}, each beside its peer in one run; [docs/figures.md](docs/figures.md) has the tables{' and why a goal is missed' if missed else ''}:"
+        readme.write_text(f"{before}{begin}{wrap(text)}\n{goals_table(found)}{end}{after}")
+
+
+def main():
+    build, wanted = Path(sys.argv[1]).resolve(), sys.argv[2:] or list(PARTS)
+    kept = build / "figures"
+    kept.mkdir(exist_ok=True)
+    for part in [part for part in wanted if part != "pages"]:
+        run(part, build, kept)
+    missing = [part for part in PARTS if not (kept / f"{part}.txt").exists()]
+    if missing:
+        print(f"figures: no pages are written, these parts never ran: {' '.join(missing)}")
+        return
+    write_pages(kept)
+    print("figures: docs/figures.md and README.md are written")
+
+
+if __name__ == "__main__":
+    main()
