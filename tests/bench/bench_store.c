@@ -4,8 +4,8 @@
  * Both take the same batches for 1,000 partitions, 64 to a commit. The bare file is what no store can beat by much: one thread, one
  * writev a commit, one fdatasync if it is to be durable, the oldest file removed when there are too many. The store
  * is filled to its retention and then turned over three times, with index, checksums, footers and retention. Measured are MB/s with
- * commits in flight back to back, and the time of single commits one after the other. Rounds of the two alternate, so that
- * what else the machine does hits both.
+ * commits in flight back to back, and the time of single commits. Rounds of the two alternate, and so do the single commits, so
+ * that what else the machine does hits both.
  *
  * Usage: bench_store DIR disk|os mixed|1k MEGABYTES   one line of results
  */
@@ -292,14 +292,6 @@ static void bare_round(bare *b, figures *f, uint64_t bytes) {
   f->bytes += done;
 }
 
-static void bare_latencies(bare *b, figures *f) {
-  for (int i = 0; i < LATENCIES; i++) {
-    uint64_t start = now_ns();
-    bare_commit(b);
-    f->latency[f->latencies++] = now_ns() - start;
-  }
-}
-
 static void rig_round(rig *r, figures *f, uint64_t bytes) {
   uint64_t start = now_ns(), done = 0;
   int64_t timestamp = wall_ms();
@@ -315,14 +307,18 @@ static void rig_round(rig *r, figures *f, uint64_t bytes) {
   f->bytes += done;
 }
 
-static void rig_latencies(rig *r, figures *f) {
+/* One commit of each in turn, so that a busy spell of the machine hits both. */
+static void latencies(bare *b, figures *theirs, rig *r, figures *ours) {
   int64_t timestamp = wall_ms();
   for (int i = 0; i < LATENCIES; i++) {
     uint64_t start = now_ns();
+    bare_commit(b);
+    theirs->latency[theirs->latencies++] = now_ns() - start;
+    start = now_ns();
     rig_commit(r, timestamp);
     while (r->open > 0)
       wait_turn(r);
-    f->latency[f->latencies++] = now_ns() - start;
+    ours->latency[ours->latencies++] = now_ns() - start;
   }
 }
 
@@ -355,8 +351,7 @@ int main(int argc, char **argv) {
   for (int round = 0; round < ROUNDS; round++) {
     bare_round(&b, &theirs, keep);
     rig_round(&r, &ours, keep);
-    bare_latencies(&b, &theirs);
-    rig_latencies(&r, &ours);
+    latencies(&b, &theirs, &r, &ours);
   }
   kopd_store_stats stats;
   kopd_store_stats_get(r.store, &stats);
