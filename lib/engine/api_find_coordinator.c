@@ -2,8 +2,9 @@
  * FindCoordinator: this release coordinates neither groups nor transactions, and says so for every key.
  *
  * It is answered, and not left out of ApiVersions, because librdkafka takes a broker without it for one that cannot
- * read lz4 and then sends uncompressed, without a word. The error is one that clients do not retry: a
- * consumer that subscribes fails with a text at once, where COORDINATOR_NOT_AVAILABLE would have it wait for ever.
+ * read lz4 and then sends uncompressed, without a word. The error is the one that Kafka gives while it has no
+ * coordinator: librdkafka asks for one even when it consumes by assignment, and hands any error that it does
+ * not retry to the application, which then reads nothing.
  */
 #include "engine/answer.h"
 #include "engine/api.h"
@@ -24,7 +25,7 @@ static bool answer_keys(kop_engine *e, kopi_request *r, const kop_find_coordinat
     to->key = q->coordinator_keys.ptr[i];
     to->node_id = -1;
     to->port = -1;
-    to->error_code = KOP_KAFKA_UNSUPPORTED_VERSION;
+    to->error_code = KOP_KAFKA_COORDINATOR_NOT_AVAILABLE;
     to->error_message = kopi_text(REASON);
   }
   return true;
@@ -38,7 +39,7 @@ void kopi_api_find_coordinator(kop_engine *e, kopi_request *r, kop_now now) {
   if (r->version < 4) { /* one key, answered in the response itself */
     p.node_id = -1;
     p.port = -1;
-    p.error_code = KOP_KAFKA_UNSUPPORTED_VERSION;
+    p.error_code = KOP_KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (r->version >= 1) p.error_message = kopi_text(REASON);
   } else if (!answer_keys(e, r, &q, &p, now)) {
     return;

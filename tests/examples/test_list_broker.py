@@ -2,6 +2,7 @@
 import os
 import socket
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -18,16 +19,16 @@ class ListBroker(unittest.TestCase):
     def setUp(self):
         self.port = free_port()
         self.broker = subprocess.Popen([PROGRAM, str(self.port)])
-        for _ in range(200):
+        self.addCleanup(self.broker.wait)
+        self.addCleanup(self.broker.kill)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             self.assertIsNone(self.broker.poll(), "the broker ended")
+            time.sleep(0.01)
         self.fail("the broker does not listen")
-
-    def tearDown(self):
-        self.broker.kill()
-        self.broker.wait()
 
     def kcat(self, *flags, text=None):
         command = ["kcat", "-b", f"127.0.0.1:{self.port}", "-t", "demo", "-q", *flags]

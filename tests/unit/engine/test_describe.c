@@ -586,11 +586,11 @@ Test(find_coordinator, says_for_every_key_that_there_is_none) {
     cr_assert(kh_receive(&h, c, KOP_MSG_FIND_COORDINATOR_RESPONSE, version, &p, sizeof p));
     cr_assert_eq(p.coordinators.len, version >= 4 ? 2 : 0);
     for (int32_t i = 0; i < p.coordinators.len; i++) {
-      cr_assert_eq(p.coordinators.ptr[i].error_code, KOP_KAFKA_UNSUPPORTED_VERSION);
+      cr_assert_eq(p.coordinators.ptr[i].error_code, KOP_KAFKA_COORDINATOR_NOT_AVAILABLE);
       cr_assert_eq(p.coordinators.ptr[i].node_id, -1);
       cr_assert_eq(p.coordinators.ptr[i].key.len, 1u);
     }
-    if (version < 4) cr_assert_eq(p.error_code, KOP_KAFKA_UNSUPPORTED_VERSION);
+    if (version < 4) cr_assert_eq(p.error_code, KOP_KAFKA_COORDINATOR_NOT_AVAILABLE);
   }
   kh_stop(&h);
 }
