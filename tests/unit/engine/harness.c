@@ -346,6 +346,12 @@ void kh_topic_gone(kh *h, uint8_t number) {
   kh_push(h, KOP_EVENT_TOPIC_GONE, &gone, sizeof gone);
 }
 
+void kh_lead(kh *h, uint64_t partition, int32_t leader, int32_t leader_epoch) {
+  kop_leader event = {
+      .size = sizeof event, .leader = leader, .partition = partition, .leader_epoch = leader_epoch};
+  kh_push(h, KOP_EVENT_LEADER, &event, sizeof event);
+}
+
 kh_conn *kh_connect(kh *h) {
   kh_conn *c = &h->conns[h->conns_len++];
   *c = (kh_conn){.id = 0};

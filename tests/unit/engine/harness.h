@@ -87,6 +87,8 @@ kh_log *kh_topic(kh *h, const char *name, uint8_t number, uint32_t partitions);
 kh_log *kh_topic_with(kh *h, const char *name, uint8_t number, uint32_t partitions,
                       const kop_config_entry *configs, uint32_t configs_len);
 void kh_topic_gone(kh *h, uint8_t number);
+/* Pushes who leads a partition. */
+void kh_lead(kh *h, uint64_t partition, int32_t leader, int32_t leader_epoch);
 void kh_push(kh *h, uint32_t kind, const void *body, uint32_t size);
 
 kh_conn *kh_connect(kh *h);

@@ -181,8 +181,7 @@ Test(fetch, a_lost_leadership_wakes_it_with_the_new_leader) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   kh_send_fetch(&h, c, "t", 0, 0, 60000, 1);
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = 1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  kh_lead(&h, log->id, 2, 1);
   fetched f;
   cr_assert(kh_receive_fetch(&h, c, &f));
   cr_assert_eq(f.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);

@@ -123,11 +123,8 @@ Test(leader_epoch, says_where_an_epoch_ended) {
   kh h;
   kh_conn *c;
   kh_log *log = three_batches(&h, &c);
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
-  kop_leader back = {
-      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_lead(&h, log->id, 2, -1);
+  kh_lead(&h, log->id, KH_NODE, -1);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, -1, -1, -1));
   static const struct {
     int32_t asked, epoch;

@@ -36,9 +36,7 @@ Test(partition, is_acquired_when_it_is_assigned_and_only_then) {
   cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
   cr_assert_eq(p.current_leader.leader_id, 2);
   cr_assert_eq(p.current_leader.leader_epoch, 3);
-  kop_leader leader = {
-      .size = sizeof leader, .leader = KH_NODE, .partition = 6, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  kh_lead(&h, 6, KH_NODE, -1);
   cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 2u);
   kh_stop(&h);
 }
@@ -90,12 +88,8 @@ Test(partition, acquire_that_fails_is_tried_again_with_growing_pauses) {
 
 /* Appends under one engine, then loads the same log in the same world under a second epoch. */
 static void reacquire(kh *h) {
-  kop_leader away = {
-      .size = sizeof away, .leader = 2, .partition = h->logs[0].id, .leader_epoch = -1};
-  kh_push(h, KOP_EVENT_LEADER, &away, sizeof away);
-  kop_leader back = {
-      .size = sizeof back, .leader = KH_NODE, .partition = h->logs[0].id, .leader_epoch = -1};
-  kh_push(h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_lead(h, h->logs[0].id, 2, -1);
+  kh_lead(h, h->logs[0].id, KH_NODE, -1);
 }
 
 Test(partition, producers_are_rebuilt_from_the_log) {
@@ -177,13 +171,10 @@ Test(partition, damaged_state_costs_a_replay_and_is_replaced) {
   kh_conn *c = kh_connect(&h);
   for (int32_t i = 0; i < 3; i++)
     (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  kh_lead(&h, log->id, 2, -1);
   log->state[log->state_len / 2] ^= 0x40;
-  kop_leader back = {
-      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
   uint32_t puts = h.counts[KOP_EFFECT_STATE_PUT];
-  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_lead(&h, log->id, KH_NODE, -1);
   cr_assert_gt(h.counts[KOP_EFFECT_READ], 0u);
   cr_assert_eq(h.counts[KOP_EFFECT_STATE_PUT], puts + 1);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 2)).base_offset, 2);
@@ -197,13 +188,10 @@ Test(partition, state_that_describes_more_than_the_log_is_not_used) {
   kh_conn *c = kh_connect(&h);
   for (int32_t i = 0; i < 3; i++)
     (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, i * 2));
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  kh_lead(&h, log->id, 2, -1);
   free(log->batches[--log->batches_len].bytes); /* a power cut took the tail */
   log->end = 4;
-  kop_leader back = {
-      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_lead(&h, log->id, KH_NODE, -1);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 4)).base_offset, 4,
                "the lost batch counts as lost");
   kh_stop(&h);
@@ -215,16 +203,13 @@ Test(partition, replay_that_fails_is_tried_again) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  kh_lead(&h, log->id, 2, -1);
   free(log->state);
   log->state = NULL;
   uint32_t kind = KOP_EFFECT_READ;
   h.filter = hold_kind;
   h.filter_data = &kind;
-  kop_leader back = {
-      .size = sizeof back, .leader = KH_NODE, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &back, sizeof back);
+  kh_lead(&h, log->id, KH_NODE, -1);
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
   h.filter = NULL;
   kh_advance(&h, 10000);
@@ -241,8 +226,7 @@ Test(partition, resigns_when_no_append_is_open_and_saves_its_state) {
   h.filter = hold_kind;
   h.filter_data = &kind;
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 60000);
-  kop_leader away = {.size = sizeof away, .leader = 2, .partition = log->id, .leader_epoch = -1};
-  kh_push(&h, KOP_EVENT_LEADER, &away, sizeof away);
+  kh_lead(&h, log->id, 2, -1);
   cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 0u);
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 1u);
