@@ -7,7 +7,7 @@ export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
 .PHONY: all help deps deps-test configure run test test-asan test-ubsan test-tsan test-wire test-clients test-kafka \
-  fuzz bench test-all docs abi abi-update package generate format clean
+  pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
 
 all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -61,6 +61,13 @@ test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its 
 	@tools/install-toolchains.sh java
 	@echo "== like Kafka"
 	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run
+
+pulsar: deps-test ## start a real Pulsar on 127.0.0.1:6650, admin on :8080, data in ./pulsar-data; VARIANT=: see tools/pulsar-server.sh
+	@tools/install-toolchains.sh java
+	@PULSAR_WEB=8080 tools/pulsar-server.sh start pulsar-data 6650 $(VARIANT)
+
+pulsar-stop: ## stop it; its data stays
+	@tools/pulsar-server.sh stop pulsar-data
 
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
