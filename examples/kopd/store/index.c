@@ -134,11 +134,11 @@ static kopd_run *open_run(const kopd_partition *p, const kopd_file *f) {
   return run->file == f ? run : NULL;
 }
 
-int kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
+kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
   kopd_run *run = open_run(p, f);
   if (run == NULL) {
     run = calloc(1, sizeof *run);
-    if (run == NULL) return -1;
+    if (run == NULL) return NULL;
     *run = (kopd_run){.file = f,
                       .partition = p,
                       .checked = true,
@@ -147,7 +147,7 @@ int kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
                       .max_timestamp = INT64_MIN};
     if (kopd_run_insert_locked(run) != 0) {
       free(run);
-      return -1;
+      return NULL;
     }
   }
   uint32_t need = run->count + run->pending + 1;
@@ -156,18 +156,17 @@ int kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
     kopd_entry *more = realloc(run->entries, cap * sizeof *more);
     if (more == NULL) {
       if (run->count + run->pending == 0) kopd_run_remove_locked(run);
-      return -1;
+      return NULL;
     }
     run->entries = more;
     run->cap = cap;
   }
   run->pending++;
-  return 0;
+  return run;
 }
 
-void kopd_run_publish_locked(kopd_partition *p, kopd_file *f, const kopd_frame *frame,
-                             uint64_t position) {
-  kopd_run *run = open_run(p, f);
+void kopd_run_publish_locked(kopd_run *run, const kopd_frame *frame, uint64_t position) {
+  kopd_partition *p = run->partition;
   int64_t highest = frame->max_timestamp;
   if (run->count > 0) {
     int64_t before = kopd_le_i64(run->entries[run->count - 1].highest_timestamp);
@@ -190,13 +189,11 @@ void kopd_run_publish_locked(kopd_partition *p, kopd_file *f, const kopd_frame *
   run->bytes += frame->length;
   p->bytes += frame->length;
   p->end = run->end;
-  f->live += frame_bytes(frame->length, 1);
+  run->file->live += frame_bytes(frame->length, 1);
 }
 
-void kopd_run_cancel_locked(kopd_partition *p, kopd_file *f) {
-  kopd_run *run = open_run(p, f);
-  if (run == NULL) return;
-  if (run->pending > 0) run->pending--;
+void kopd_run_cancel_locked(kopd_run *run) {
+  run->pending--;
   if (run->count + run->pending == 0) kopd_run_remove_locked(run);
 }
 

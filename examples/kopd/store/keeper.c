@@ -113,7 +113,7 @@ static void publish_locked(kopd_store *s, kopd_op *op) {
     return;
   }
   if (op->kind == KOP_EFFECT_ACQUIRE) {
-    kopd_queue_push(&s->appends, op);
+    kopd_appends_push_locked(s, op, p);
     if (kopd_writer_is_due_locked(s)) pthread_cond_signal(&s->writer_wakes);
     return;
   }

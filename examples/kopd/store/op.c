@@ -138,7 +138,12 @@ static void acquire_locked(kopd_store *s, kopd_op *op) {
 }
 
 static void append_locked(kopd_store *s, kopd_op *op) {
-  kopd_queue_push(&s->appends, op);
+  kopd_partition *p = kopd_partition_find_locked(s, op->target);
+  if (p == NULL) {
+    kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    return;
+  }
+  kopd_appends_push_locked(s, op, p);
   s->append_bytes += ((const kop_append *)op->body)->bytes;
 }
 

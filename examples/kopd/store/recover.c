@@ -139,8 +139,9 @@ static int index_frame(kopd_store *s, kopd_file *file, const kopd_frame *frame, 
     return 0;
   }
   p->reserved = frame->base_offset;
-  if (kopd_run_reserve_locked(p, file) != 0) return -1;
-  kopd_run_publish_locked(p, file, frame, at + KOPD_FRAME_HEADER);
+  kopd_run *run = kopd_run_reserve_locked(p, file);
+  if (run == NULL) return -1;
+  kopd_run_publish_locked(run, frame, at + KOPD_FRAME_HEADER);
   return 0;
 }
 

@@ -177,8 +177,8 @@ typedef struct kopd_wait {
   uint64_t seen[KOPD_STORE_MAX_NODES]; /* the event count that each must have acknowledged */
 } kopd_wait;
 
-/* The result of an operation, where completions point to. Only one is in use; kept apart for clarity of types. */
-typedef struct kopd_results {
+/* The result of an operation, where completions point to. */
+typedef union kopd_results {
   kop_acquired acquired;
   kop_confirmed confirmed;
   kop_appended appended;
@@ -201,11 +201,14 @@ struct kopd_op {
   int32_t outcome;
   int16_t error;
   uint16_t completion_flags;
-  uint32_t batch_crc;   /* APPEND */
-  uint32_t part;        /* APPEND: the part of the group that it is in */
-  int64_t base_offset;  /* APPEND: what the writer gave it */
-  uint64_t position;    /* APPEND: of the batch in its file */
-  uint64_t settled;     /* APPEND: what its frame says of the file before it */
+  uint32_t batch_crc;  /* APPEND */
+  uint32_t part;       /* APPEND: the part of the group that it is in */
+  int64_t base_offset; /* APPEND: what the writer gave it */
+  uint64_t position;   /* APPEND: of the batch in its file */
+  uint64_t settled;    /* APPEND: what its frame says of the file before it */
+  kopd_partition
+      *partition;       /* on the way to the writer: the target, alive as long as `topic` is held */
+  kopd_run *run;        /* APPEND in a group: where its entry goes; gone if the topic is */
   int32_t epoch;        /* ACQUIRE: the one to be granted */
   int64_t blocked_base; /* reads: base of the run whose index must be checked first */
   bool unread;          /* READ: found, to be fetched and checked by the reader thread */
@@ -217,7 +220,7 @@ struct kopd_op {
   void *memory; /* arrays of a READ, bytes of a STATE_GET */
   size_t memory_cap;
   kopd_wait *wait;
-  kopd_topic *topic; /* the topic a catalogue operation made or found; counted */
+  kopd_topic *topic; /* the topic it made, found or works on; counted */
   kopd_results results;
 };
 
@@ -378,11 +381,11 @@ int kopd_keep(kopd_store *s, int (*stage)(kopd_db *db, void *txn, void *arg), vo
 void *kopd_keeper_main(void *store);
 
 /* ---- index.c: runs ---- */
-/* Room in the index for one more batch of `p` in `f`, to be filled by kopd_run_publish_locked or given back by kopd_run_cancel_locked. -1 for want of memory. */
-int kopd_run_reserve_locked(kopd_partition *p, kopd_file *f);
-void kopd_run_publish_locked(kopd_partition *p, kopd_file *f, const kopd_frame *frame,
-                             uint64_t position);
-void kopd_run_cancel_locked(kopd_partition *p, kopd_file *f);
+/* The run of `p` in `f`, with room for one more batch: to be filled by kopd_run_publish_locked or given back by kopd_run_cancel_locked. NULL for want of memory. */
+kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f);
+void kopd_run_publish_locked(kopd_run *run, const kopd_frame *frame, uint64_t position);
+/* A run that holds nothing then goes. */
+void kopd_run_cancel_locked(kopd_run *run);
 /* Puts a run among those of its partition and file. -1 for want of memory. */
 int kopd_run_insert_locked(kopd_run *run);
 void kopd_run_remove_locked(kopd_run *run);
@@ -439,6 +442,8 @@ void kopd_row_from_run(const kopd_run *run, kopd_run_row *row);
 int kopd_writer_new(kopd_store *s);
 void kopd_writer_free(kopd_store *s);
 void *kopd_writer_main(void *store);
+/* Puts an APPEND or ACQUIRE among what the writer is to do. What it works on stays in memory, also if it is deleted meanwhile. */
+void kopd_appends_push_locked(kopd_store *s, kopd_op *op, kopd_partition *p);
 /*
  * Begins what a client has submitted: commits it here if that waits for no disk, else leaves it to the writer. The lock may be
  * let go meanwhile. True: signal writer_wakes, best without the lock.

@@ -142,7 +142,7 @@ static void append_fail_locked(kopd_partition *p, kopd_op *op, int32_t outcome) 
 /* Answers an append that the partition's state forbids; false if it may go on. */
 static bool refuse_locked(const kopd_partition *p, kopd_op *op) {
   const kop_append *append = op->body;
-  if (p == NULL) {
+  if (p->topic->gone) {
     kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
   } else if (append->epoch != p->epoch || !p->held || p->holder != op->client->node) {
     kopd_op_done_locked(op, KOP_FENCED, NULL, 0);
@@ -157,12 +157,8 @@ static bool refuse_locked(const kopd_partition *p, kopd_op *op) {
 /* Puts the operation into the group. False: the group is full, the operation has to wait for the next one. */
 static bool place_locked(kopd_store *s, kopd_op *op) {
   kopd_writer *w = s->writer;
-  kopd_partition *p = kopd_partition_find_locked(s, op->target);
+  kopd_partition *p = op->partition;
   if (op->kind == KOP_EFFECT_ACQUIRE) {
-    if (p == NULL) {
-      kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
-      return true;
-    }
     p->epoch = op->epoch;
     p->held = true;
     p->holder = op->client->node;
@@ -171,12 +167,12 @@ static bool place_locked(kopd_store *s, kopd_op *op) {
     const kop_append *append = op->body;
     uint64_t frame = KOPD_FRAME_HEADER + append->bytes;
     int at = part_for_locked(s, p->topic->retention_class, frame);
-    /* The lock may have been let go: look again. */
-    p = kopd_partition_find_locked(s, op->target);
     if (at == MAX_PARTS) return false;
+    /* The lock may have been let go: look again. */
     if (refuse_locked(p, op)) return true;
     kopd_file *f = at < 0 ? NULL : w->parts[at].file;
-    if (f == NULL || kopd_run_reserve_locked(p, f) != 0) {
+    op->run = f == NULL ? NULL : kopd_run_reserve_locked(p, f);
+    if (op->run == NULL) {
       if (f == NULL) s->stats.errors_total++;
       append_fail_locked(p, op, KOP_REJECTED);
       return true;
@@ -189,20 +185,57 @@ static bool place_locked(kopd_store *s, kopd_op *op) {
     f->written += frame;
     w->bytes += append->bytes;
   }
-  op->topic =
-      p->topic; /* what the group works on stays in memory, also if it is deleted meanwhile */
-  op->topic->refs++;
   w->ops[w->ops_count++] = op;
   return true;
 }
 
+/*
+ * The appends of a group belong to as many partitions, and what is known of those has left the caches since the last
+ * commit. So a few steps ahead of the one that is worked on, what it needs is fetched, one link of the chain
+ * op -> partition -> runs -> run -> entries a step.
+ */
+enum { STEP = 3 };
+
+typedef struct look_ahead {
+  const kopd_op *at[3];
+} look_ahead;
+
+static const kopd_op *skip(const kopd_op *op) {
+  for (int i = 0; op != NULL && i < STEP; i++)
+    op = op->next;
+  return op;
+}
+
+static void look_ahead_begin(look_ahead *l, const kopd_op *first) {
+  l->at[2] = skip(first);
+  l->at[1] = skip(l->at[2]);
+  l->at[0] = skip(l->at[1]);
+}
+
+static void look_ahead_step(look_ahead *l) {
+  if (l->at[0] != NULL) __builtin_prefetch(l->at[0]->partition, 1);
+  if (l->at[1] != NULL) {
+    const kopd_partition *p = l->at[1]->partition;
+    if (p->runs_count > 0) __builtin_prefetch(&p->runs[p->runs_count - 1]);
+  }
+  if (l->at[2] != NULL) {
+    const kopd_partition *p = l->at[2]->partition;
+    if (p->runs_count > 0) __builtin_prefetch(p->runs[p->runs_count - 1], 1);
+  }
+  for (int i = 0; i < 3; i++)
+    if (l->at[i] != NULL) l->at[i] = l->at[i]->next;
+}
+
 static void take_group_locked(kopd_store *s) {
   kopd_writer *w = s->writer;
+  look_ahead ahead;
+  look_ahead_begin(&ahead, s->appends.first);
   w->ops_count = 0;
   w->parts_count = 0;
   w->bytes = 0;
   w->create_rc = 0;
   while (s->appends.first != NULL && w->ops_count < KOPD_GROUP_OPS && w->bytes < KOPD_GROUP_BYTES) {
+    look_ahead_step(&ahead);
     kopd_op *op = kopd_queue_pop(&s->appends);
     uint64_t bytes = op->kind == KOP_EFFECT_APPEND ? ((const kop_append *)op->body)->bytes : 0;
     s->append_bytes -= bytes;
@@ -325,13 +358,13 @@ static void settle_part_locked(kopd_store *s, part *p) {
 static void publish_append_locked(kopd_store *s, kopd_op *op) {
   const kop_append *append = op->body;
   const part *in = &s->writer->parts[op->part];
-  kopd_partition *p = kopd_partition_find_locked(s, op->target);
-  if (p == NULL) { /* deleted meanwhile, and its runs with it */
+  kopd_partition *p = op->partition;
+  if (p->topic->gone) { /* deleted meanwhile, and its runs with it */
     kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     return;
   }
   if (in->rc != 0) {
-    kopd_run_cancel_locked(p, in->file);
+    kopd_run_cancel_locked(op->run);
     p->reserved = p->end;
     append_fail_locked(p, op, in->outcome);
     return;
@@ -341,7 +374,7 @@ static void publish_append_locked(kopd_store *s, kopd_op *op) {
                       .epoch = append->epoch,
                       .base_offset = op->base_offset,
                       .max_timestamp = append->max_timestamp};
-  kopd_run_publish_locked(p, in->file, &frame, op->position);
+  kopd_run_publish_locked(op->run, &frame, op->position);
   s->stats.appends_total++;
   s->stats.append_bytes_total += append->bytes;
   op->results.appended =
@@ -350,8 +383,8 @@ static void publish_append_locked(kopd_store *s, kopd_op *op) {
 }
 
 static void publish_acquire_locked(kopd_store *s, kopd_op *op) {
-  kopd_partition *p = kopd_partition_find_locked(s, op->target);
-  if (p == NULL) {
+  kopd_partition *p = op->partition;
+  if (p->topic->gone) {
     kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     return;
   }
@@ -386,11 +419,17 @@ static void tell_health_locked(kopd_store *s) {
   }
 }
 
+static void prefetch_entry(const kopd_op *op) {
+  if (op->run != NULL && !op->topic->gone) __builtin_prefetch(op->run->entries + op->run->count, 1);
+}
+
 static void publish_group_locked(kopd_store *s) {
   kopd_writer *w = s->writer;
   for (uint32_t i = 0; i < w->parts_count; i++)
     settle_part_locked(s, &w->parts[i]);
   for (uint32_t i = 0; i < w->ops_count; i++) {
+    if (i + 2 * STEP < w->ops_count) __builtin_prefetch(w->ops[i + 2 * STEP]->run, 1);
+    if (i + STEP < w->ops_count) prefetch_entry(w->ops[i + STEP]);
     if (w->ops[i]->kind == KOP_EFFECT_ACQUIRE) {
       publish_acquire_locked(s, w->ops[i]);
     } else {
@@ -455,6 +494,13 @@ bool kopd_appends_begin_locked(kopd_store *s, kopd_store_client *client) {
   if (s->appends.first == NULL || s->committing) return false; /* whoever commits looks again */
   if (caller_may_commit_locked(s)) commit_locked(s, client);
   return kopd_writer_is_due_locked(s);
+}
+
+void kopd_appends_push_locked(kopd_store *s, kopd_op *op, kopd_partition *p) {
+  op->partition = p;
+  op->topic = p->topic;
+  op->topic->refs++;
+  kopd_queue_push(&s->appends, op);
 }
 
 void *kopd_writer_main(void *store) {
