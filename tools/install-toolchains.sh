@@ -2,7 +2,7 @@
 # Installs what the proofs against other languages need: real Kafka clients and Kafka itself. Does nothing for what
 # is there and new enough. What Debian has comes from Debian; a newer Go and Node come through their own package
 # registries into ${KOP_CACHE:-~/.cache/libkop}/toolchains, whose bin/ is to be first in PATH.
-# Usage: tools/install-toolchains.sh [java|python|go|node]...    (all of them by default)
+# Usage: tools/install-toolchains.sh [java|python|go|node|rust]...    (all of them by default)
 set -euo pipefail
 
 home=${KOP_CACHE:-$HOME/.cache/libkop}/toolchains
@@ -57,12 +57,19 @@ need_node() {
   ln -sf "$home/node/node_modules/node/bin/node" "$home/bin/"
 }
 
+# Debian's rustc is too old for today's crates; the one it builds its browsers with is not.
+need_rust() {
+  { have cargo --version 1.85 && have rustc --version 1.85; } && return
+  debian rustc-web cargo-web gcc libc6-dev
+  ln -sf /usr/bin/cargo /usr/bin/rustc "$home/bin/"
+}
+
 # Whoever fetches from a registry has to know whom to trust.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || debian ca-certificates
-[ $# -gt 0 ] || set -- java python go node
+[ $# -gt 0 ] || set -- java python go node rust
 for name in "$@"; do
   case $name in
-  java | python | go | node) need_$name ;;
-  *) echo "usage: tools/install-toolchains.sh [java|python|go|node]..." >&2; exit 2 ;;
+  java | python | go | node | rust) need_$name ;;
+  *) echo "usage: tools/install-toolchains.sh [java|python|go|node|rust]..." >&2; exit 2 ;;
   esac
 done
