@@ -221,6 +221,60 @@ KOP_KAFKA_SHARE_SESSION_LIMIT_REACHED = 133
 KOP_KAFKA_GROUP_DELETION_FAILED = 134
 KOP_KAFKA_STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED = 135
 KOP_KAFKA_CONTROLLER_ID_NOT_REGISTERED = 136
+KOP_PULSAR_EARLIEST = 18446744073709551615
+KOP_PULSAR_LATEST = 9223372036854775807
+KOP_PULSAR_HAS_PRODUCER_NAME = 2
+KOP_PULSAR_HAS_SEQUENCE_ID = 4
+KOP_PULSAR_HAS_PUBLISH_TIME = 8
+KOP_PULSAR_HAS_REPLICATED_FROM = 32
+KOP_PULSAR_HAS_PARTITION_KEY = 64
+KOP_PULSAR_HAS_COMPRESSION = 256
+KOP_PULSAR_HAS_UNCOMPRESSED_SIZE = 512
+KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH = 2048
+KOP_PULSAR_HAS_EVENT_TIME = 4096
+KOP_PULSAR_HAS_ENCRYPTION_ALGO = 16384
+KOP_PULSAR_HAS_ENCRYPTION_PARAM = 32768
+KOP_PULSAR_HAS_SCHEMA_VERSION = 65536
+KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED = 131072
+KOP_PULSAR_HAS_ORDERING_KEY = 262144
+KOP_PULSAR_HAS_DELIVER_AT_TIME = 524288
+KOP_PULSAR_HAS_MARKER_TYPE = 1048576
+KOP_PULSAR_HAS_TXNID_LEAST_BITS = 4194304
+KOP_PULSAR_HAS_TXNID_MOST_BITS = 8388608
+KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID = 16777216
+KOP_PULSAR_HAS_NULL_VALUE = 33554432
+KOP_PULSAR_HAS_UUID = 67108864
+KOP_PULSAR_HAS_NUM_CHUNKS_FROM_MSG = 134217728
+KOP_PULSAR_HAS_TOTAL_CHUNK_MSG_SIZE = 268435456
+KOP_PULSAR_HAS_CHUNK_ID = 536870912
+KOP_PULSAR_HAS_NULL_PARTITION_KEY = 1073741824
+KOP_PULSAR_HAS_SCHEMA_ID = 4294967296
+KOP_PULSAR_HAS_ENTRY_HASH_MIN = 8589934592
+KOP_PULSAR_HAS_ENTRY_HASH_MAX = 17179869184
+KOP_PULSAR_COMPRESSION_NONE = 0
+KOP_PULSAR_COMPRESSION_LZ4 = 1
+KOP_PULSAR_COMPRESSION_ZLIB = 2
+KOP_PULSAR_COMPRESSION_ZSTD = 3
+KOP_PULSAR_COMPRESSION_SNAPPY = 4
+KOP_PULSAR_SINGLE_HAS_PARTITION_KEY = 4
+KOP_PULSAR_SINGLE_HAS_PAYLOAD_SIZE = 8
+KOP_PULSAR_SINGLE_HAS_COMPACTED_OUT = 16
+KOP_PULSAR_SINGLE_HAS_EVENT_TIME = 32
+KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED = 64
+KOP_PULSAR_SINGLE_HAS_ORDERING_KEY = 128
+KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID = 256
+KOP_PULSAR_SINGLE_HAS_NULL_VALUE = 512
+KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY = 1024
+KOP_PULSAR_KIND_MARKER = 1
+KOP_PULSAR_KIND_ENCRYPTED = 2
+KOP_PULSAR_KIND_CHUNK = 3
+KOP_PULSAR_KIND_BATCH = 4
+KOP_PULSAR_KIND_SINGLE = 5
+KOP_PULSAR_ENTRY_HAS_INDEX = 1
+KOP_PULSAR_ENTRY_HAS_BROKER_TIMESTAMP = 2
+KOP_PULSAR_ENTRY_HAS_CHECKSUM = 4
+KOP_PULSAR_ENTRY_CHECK = 1
+KOP_PULSAR_LEVEL_DEFAULT = -1000000
 KOP_BATCH_PREFIX_SIZE = 12
 KOP_BATCH_HEAD_SIZE = 61
 KOP_CODEC_NONE = 0
@@ -493,6 +547,42 @@ class kop_request_header(c.Structure):
 
 
 class kop_framer(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_message_id(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_repeated(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_property(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_encryption_key(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_metadata(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_single(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_batch_iter(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_message(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_entry(c.Structure):
     __slots__ = ()
 
 
@@ -965,6 +1055,108 @@ kop_framer._fields_ = [
     ('length', c.c_uint32),
     ('received', c.c_uint32),
 ]
+kop_pulsar_message_id._fields_ = [
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('partition', c.c_int32),
+    ('batch_index', c.c_int32),
+    ('batch_size', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_pulsar_repeated._fields_ = [
+    ('ptr', c.c_void_p),
+    ('len', c.c_uint32),
+    ('count', c.c_int32),
+    ('field', c.c_int32),
+    ('packed', c.c_uint32),
+]
+kop_pulsar_property._fields_ = [
+    ('key', kop_slice),
+    ('value', kop_slice),
+]
+kop_pulsar_encryption_key._fields_ = [
+    ('name', kop_slice),
+    ('value', kop_slice),
+    ('metadata', kop_pulsar_repeated),
+]
+kop_pulsar_metadata._fields_ = [
+    ('present', c.c_uint64),
+    ('sequence_id', c.c_uint64),
+    ('publish_time', c.c_uint64),
+    ('event_time', c.c_uint64),
+    ('highest_sequence_id', c.c_uint64),
+    ('txnid_least_bits', c.c_uint64),
+    ('txnid_most_bits', c.c_uint64),
+    ('deliver_at_time', c.c_int64),
+    ('producer_name', kop_slice),
+    ('replicated_from', kop_slice),
+    ('partition_key', kop_slice),
+    ('ordering_key', kop_slice),
+    ('encryption_algo', kop_slice),
+    ('encryption_param', kop_slice),
+    ('schema_version', kop_slice),
+    ('schema_id', kop_slice),
+    ('uuid', kop_slice),
+    ('properties', kop_pulsar_repeated),
+    ('replicate_to', kop_pulsar_repeated),
+    ('encryption_keys', kop_pulsar_repeated),
+    ('compacted_batch_indexes', kop_pulsar_repeated),
+    ('compression', c.c_int32),
+    ('uncompressed_size', c.c_uint32),
+    ('num_messages_in_batch', c.c_int32),
+    ('marker_type', c.c_int32),
+    ('num_chunks_from_msg', c.c_int32),
+    ('total_chunk_msg_size', c.c_int32),
+    ('chunk_id', c.c_int32),
+    ('entry_hash_min', c.c_uint32),
+    ('entry_hash_max', c.c_uint32),
+    ('partition_key_b64_encoded', c.c_uint8),
+    ('null_value', c.c_uint8),
+    ('null_partition_key', c.c_uint8),
+    ('reserved', c.c_uint8 * 17),
+]
+kop_pulsar_single._fields_ = [
+    ('event_time', c.c_uint64),
+    ('sequence_id', c.c_uint64),
+    ('partition_key', kop_slice),
+    ('ordering_key', kop_slice),
+    ('properties', kop_pulsar_repeated),
+    ('present', c.c_uint32),
+    ('payload_size', c.c_int32),
+    ('partition_key_b64_encoded', c.c_uint8),
+    ('null_value', c.c_uint8),
+    ('null_partition_key', c.c_uint8),
+    ('compacted_out', c.c_uint8),
+    ('reserved', c.c_uint8 * 4),
+]
+kop_pulsar_batch_iter._fields_ = [
+    ('metadata', c.POINTER(kop_pulsar_metadata)),
+    ('next', c.c_void_p),
+    ('end', c.c_void_p),
+    ('indexes', kop_pulsar_repeated),
+    ('left', c.c_int32),
+    ('index', c.c_int32),
+    ('size', c.c_int32),
+    ('is_batch', c.c_uint8),
+    ('compacted', c.c_uint8),
+    ('reserved', c.c_uint8 * 2),
+]
+kop_pulsar_message._fields_ = [
+    ('single', kop_pulsar_single),
+    ('payload', kop_slice),
+    ('batch_index', c.c_int32),
+    ('compacted_out', c.c_uint8),
+    ('reserved', c.c_uint8 * 3),
+]
+kop_pulsar_entry._fields_ = [
+    ('index', c.c_uint64),
+    ('broker_timestamp', c.c_uint64),
+    ('checked', kop_slice),
+    ('payload', kop_slice),
+    ('metadata', kop_pulsar_metadata),
+    ('present', c.c_uint32),
+    ('checksum', c.c_uint32),
+]
 kop_batch_head._fields_ = [
     ('base_offset', c.c_int64),
     ('base_timestamp', c.c_int64),
@@ -1125,7 +1317,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1183,6 +1375,30 @@ FUNCTIONS = {
     'kop_kafka_error_name': (c.c_char_p, [c.c_int16]),
     'kop_kafka_error_find': (c.c_int32, [c.c_char_p, c.POINTER(c.c_int16)]),
     'kop_kafka_error_retriable': (c.c_uint8, [c.c_int16]),
+    'kop_pulsar_message_id_compare': (c.c_int32, [c.POINTER(kop_pulsar_message_id), c.POINTER(kop_pulsar_message_id)]),
+    'kop_pulsar_property_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_property)]),
+    'kop_pulsar_encryption_key_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_encryption_key)]),
+    'kop_pulsar_string_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_slice)]),
+    'kop_pulsar_int_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int32)]),
+    'kop_pulsar_metadata_init': (None, [c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_metadata_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_metadata_size': (c.c_size_t, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t]),
+    'kop_pulsar_metadata_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_single_init': (None, [c.POINTER(kop_pulsar_single)]),
+    'kop_pulsar_single_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_single)]),
+    'kop_pulsar_single_size': (c.c_size_t, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t]),
+    'kop_pulsar_single_write': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_batch_begin': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_metadata), kop_slice]),
+    'kop_pulsar_batch_next': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_message)]),
+    'kop_pulsar_batch_put': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, kop_slice, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_entry_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.c_uint32, c.POINTER(kop_pulsar_entry)]),
+    'kop_pulsar_entry_check': (c.c_int32, [c.POINTER(kop_pulsar_entry)]),
+    'kop_pulsar_entry_kind': (c.c_int32, [c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_entry_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.POINTER(kop_slice), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_codec_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
+    'kop_pulsar_codec_free': (None, [c.c_void_p]),
+    'kop_pulsar_decompress': (c.c_int32, [c.c_void_p, c.c_int32, kop_slice, c.c_uint32, c.c_size_t, c.POINTER(kop_slice)]),
+    'kop_pulsar_compress': (c.c_int32, [c.c_void_p, c.c_int32, c.c_int32, kop_slice, c.POINTER(kop_slice)]),
     'kop_batch_next': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t), c.POINTER(c.c_int32)]),
     'kop_batch_head_decode': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_batch_head)]),
     'kop_batch_head_encode': (None, [c.POINTER(kop_batch_head), c.c_void_p]),
