@@ -7,7 +7,7 @@ export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
 .PHONY: all help deps deps-test configure run test test-asan test-ubsan test-tsan test-wire test-clients test-kafka \
-  pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
+  test-pulsar pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
 
 all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -62,6 +62,11 @@ test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its 
 	@echo "== like Kafka"
 	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run
 
+test-pulsar: deps-test all ## against a real Pulsar and its native clients: CASE=prefix, QUICK=1, VERBOSE=1 (see tests/pulsar)
+	@tools/install-toolchains.sh java python go
+	@echo "== a real Pulsar"
+	@BUILD=$(abspath $(BUILD)) tests/pulsar/run
+
 pulsar: deps-test ## start a real Pulsar on 127.0.0.1:6650, admin on :8080, data in ./pulsar-data; VARIANT=: see tools/pulsar-server.sh
 	@tools/install-toolchains.sh java
 	@PULSAR_WEB=8080 tools/pulsar-server.sh start pulsar-data 6650 $(VARIANT)
@@ -80,7 +85,7 @@ bench: deps all ## libkop beside its peers, 12 minutes; writes docs/figures.md. 
 	@tests/bench/figures.py $(BUILD) $(PART)
 
 test-all: ## everything above, whole; takes hours
-	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-clients fuzz bench; do \
+	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-clients test-pulsar fuzz bench; do \
 	  $(MAKE) --no-print-directory $$target || exit 1; done
 
 docs: deps-test ## the reference of the public headers in build/docs/html, warnings are errors

@@ -27,6 +27,7 @@
 #
 #   PULSAR_VERSION   4.0.8 by default
 #   PULSAR_SET       more lines for the broker's configuration, for example PULSAR_SET=$'keepAliveIntervalSeconds=2'
+#   PULSAR_JVM       more options for its Java machine
 #   PULSAR_HEAP      heap of the process, 512m by default; as much again is allowed outside of the heap
 #   KOP_CACHE        where downloads go, ~/.cache/libkop by default
 set -euo pipefail
@@ -213,7 +214,7 @@ start() {
   PULSAR_STANDALONE_CONF=$dir/conf/standalone.conf PULSAR_LOG_CONF=$dir/conf/log4j2.properties \
     PULSAR_LOG_DIR=$dir/tmp PULSAR_GC="-XX:+UseSerialGC -XX:-UsePerfData" PULSAR_GC_LOG=-Xlog:disable \
     PULSAR_MEM="-Xms128m -Xmx$heap -XX:MaxDirectMemorySize=$heap -Xlog:all=warning:stderr" \
-    PULSAR_EXTRA_OPTS="-Djava.io.tmpdir=$dir/tmp -Dio.netty.recycler.maxCapacityPerThread=4096" \
+    PULSAR_EXTRA_OPTS="-Djava.io.tmpdir=$dir/tmp -Dio.netty.recycler.maxCapacityPerThread=4096 ${PULSAR_JVM:-}" \
     setsid bash "$home/bin/pulsar" standalone --no-functions-worker --no-stream-storage \
     --bookkeeper-dir "$dir/bookie" --metadata-dir "$dir/metadata" \
     </dev/null >"$dir/log" 2>&1 &

@@ -1,0 +1,95 @@
+"""Instances of tools/pulsar-server.sh, one for each variant that a case asks for."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import wire
+from .admin import Admin
+from .debugger import AGENT, Debugger
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "tools/pulsar-server.sh"
+
+# What the script's variants leave to the one who starts it: (variant, more settings, with a debug agent).
+OWN_VARIANTS = {
+    # Half-open connections end soon, and single threads can be held (harness/debugger.py).
+    "holes": ("plain", "keepAliveIntervalSeconds=2", True),
+}
+
+
+class Pulsar:
+    """A running Pulsar. Topics are named by the case that asks for them, so cases can share one."""
+
+    def __init__(self, variant, folder, port):
+        self.variant = variant
+        self.folder = Path(folder)
+        self.port = port
+        self.tls_port = port + 2
+        self.debug_port = port + 4
+        self.case = "none"
+        self.connections = []
+
+    @property
+    def url(self):
+        return f"pulsar://127.0.0.1:{self.port}"
+
+    def token(self, name="admin"):
+        return (self.folder / "tokens" / name).read_text().strip()
+
+    def make_token(self, subject, seconds):
+        command = [SCRIPT, "token", self.folder, subject, str(seconds)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    @property
+    def admin(self):
+        token = self.token() if "token" in self.variant else None
+        return Admin(f"http://127.0.0.1:{self.port + 1}", token)
+
+    def topic(self, name="t", create=True):
+        topic = f"persistent://public/default/{self.case}-{name}"
+        if create:
+            self.admin.create(topic)
+        return topic
+
+    def connect(self, **options):
+        connection = wire.Connection(self.port, **options)
+        self.connections.append(connection)
+        return connection
+
+    def debugger(self):
+        debugger = Debugger(self.debug_port)
+        self.connections.append(debugger)
+        return debugger
+
+    def start(self):
+        variant, settings, debugged = OWN_VARIANTS.get(self.variant, (self.variant, "", False))
+        environment = {**os.environ, "PULSAR_SET": settings}
+        if debugged:
+            environment["PULSAR_JVM"] = AGENT.format(port=self.debug_port)
+        done = subprocess.run(
+            [SCRIPT, "start", self.folder, str(self.port), variant],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"Pulsar did not start:\n{done.stdout}")
+        return done.stdout.strip()
+
+    def stop(self):
+        subprocess.run([SCRIPT, "stop", self.folder], check=True)
+
+    def kill(self):
+        subprocess.run([SCRIPT, "kill", self.folder], check=True)
+
+    def disconnect(self):
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
