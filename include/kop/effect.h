@@ -151,7 +151,10 @@ typedef struct kop_confirm {
   int32_t epoch; /**< The epoch in question. */
 } kop_confirm;
 
-/** Result of CONFIRM with KOP_DONE; KOP_FENCED says that the epoch is not the newest. */
+/**
+ * Result of CONFIRM with KOP_DONE; KOP_FENCED says that the epoch is not the newest. A lease that is past when it is given counts as
+ * none: what waits for it is answered NOT_LEADER_OR_FOLLOWER. An embedder that does not serve CONFIRM gives leases without an end.
+ */
 typedef struct kop_confirmed {
   uint32_t size;          /**< Bytes of this struct. */
   uint32_t reserved;      /**< 0. */

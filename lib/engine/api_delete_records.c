@@ -7,7 +7,7 @@
 #include "base/sort.h"
 #include "engine/answer.h"
 #include "engine/api.h"
-#include "engine/partition.h"
+#include "engine/lease.h"
 
 enum { TO_HIGH_WATERMARK = -1 };
 
@@ -88,7 +88,7 @@ static int16_t check(const kop_engine *e, trim *t, const kopi_topic *topic) {
   if (t->p == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
   if (topic->internal) return KOP_KAFKA_INVALID_TOPIC_EXCEPTION;
   if (topic->settings.compacts && !deletes(e, topic)) return KOP_KAFKA_POLICY_VIOLATION;
-  int16_t error = kopi_partition_leads(t->p);
+  int16_t error = kopi_lease_error(e, t->p);
   if (error != 0) return error;
   if (t->offset == TO_HIGH_WATERMARK) t->offset = t->p->high_watermark;
   if (t->offset < 0 || t->offset > t->p->high_watermark) return KOP_KAFKA_OFFSET_OUT_OF_RANGE;
@@ -170,14 +170,9 @@ static bool lay_out(kop_engine *e, delete_records *all, kop_now now) {
   return true;
 }
 
-void kopi_api_delete_records(kop_engine *e, kopi_request *r, kop_now now) {
-  delete_records *all = kopi_request_alloc(e, r, 1, sizeof *all, now);
-  if (all == NULL) return;
-  if (!kopi_request_decode(e, r, KOP_MSG_DELETE_RECORDS_REQUEST, &all->q, sizeof all->q, now))
-    return;
-  (void)kop_message_init(KOP_MSG_DELETE_RECORDS_RESPONSE, &all->p, sizeof all->p);
-  kopi_gather_begin(&all->gather, r, all->q.timeout_ms, reply);
-  if (!collect(e, all, now) || !lay_out(e, all, now)) return;
+static void run(kop_engine *e, kopi_request *r, kop_now now) {
+  delete_records *all = r->state_of_api;
+  if (!lay_out(e, all, now)) return;
   for (size_t i = 0; i < all->items_len; i++) {
     trim *t = &all->items[i];
     if (t->to->error_code != 0) continue;
@@ -188,4 +183,27 @@ void kopi_api_delete_records(kop_engine *e, kopi_request *r, kop_now now) {
     }
   }
   kopi_gather_end(e, &all->gather, now);
+}
+
+/* Where there is nothing to delete, or what is asked for is out of range, memory answers. False: answered for want of memory. */
+static bool ask_leases(kop_engine *e, kopi_request *r, const delete_records *all, kop_now now) {
+  kopi_lease_begin(e, r);
+  for (size_t i = 0; e->leases && i < all->items_len; i++) {
+    const kopi_topic *known = kopi_topic_by_name(e, all->items[i].topic);
+    if (known == NULL) continue;
+    if (!kopi_lease_ask(e, r, kopi_topic_partition_at(known, all->items[i].index), now))
+      return false;
+  }
+  return true;
+}
+
+void kopi_api_delete_records(kop_engine *e, kopi_request *r, kop_now now) {
+  delete_records *all = kopi_request_alloc(e, r, 1, sizeof *all, now);
+  if (all == NULL) return;
+  if (!kopi_request_decode(e, r, KOP_MSG_DELETE_RECORDS_REQUEST, &all->q, sizeof all->q, now))
+    return;
+  (void)kop_message_init(KOP_MSG_DELETE_RECORDS_RESPONSE, &all->p, sizeof all->p);
+  kopi_gather_begin(&all->gather, r, all->q.timeout_ms, reply);
+  if (!collect(e, all, now) || !ask_leases(e, r, all, now)) return;
+  if (!kopi_lease_wait(e, r, KOPI_LEASE_WAIT_MS, run, now)) run(e, r, now);
 }

@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "engine/answer.h"
 #include "engine/api.h"
-#include "engine/partition.h"
+#include "engine/lease.h"
 #include "engine/topic_name.h"
 
 typedef kop_describe_producers_request_topic_request topic_request;
@@ -55,23 +55,47 @@ static bool answer_topic(kop_engine *e, kopi_request *r, const topic_request *fr
       part->error_code = KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
       part->error_message = kopi_text("there is no such topic");
     } else {
-      part->error_code = p == NULL ? KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION : kopi_partition_leads(p);
+      part->error_code = p == NULL ? KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION : kopi_lease_error(e, p);
     }
     if (part->error_code == 0 && !list(e, r, p, part, now)) return false;
   }
   return true;
 }
 
-void kopi_api_describe_producers(kop_engine *e, kopi_request *r, kop_now now) {
-  kop_describe_producers_request q;
-  if (!kopi_request_decode(e, r, KOP_MSG_DESCRIBE_PRODUCERS_REQUEST, &q, sizeof q, now)) return;
+static void run(kop_engine *e, kopi_request *r, kop_now now) {
+  const kop_describe_producers_request *q = r->state_of_api;
   kop_describe_producers_response p;
   (void)kop_message_init(KOP_MSG_DESCRIBE_PRODUCERS_RESPONSE, &p, sizeof p);
   p.topics.ptr = kopi_answer_array(e, r, KOP_STRUCT_DESCRIBE_PRODUCERS_RESPONSE_TOPIC_RESPONSE,
-                                   (size_t)q.topics.len, sizeof(topic_response), now);
+                                   (size_t)q->topics.len, sizeof(topic_response), now);
   if (p.topics.ptr == NULL) return;
-  for (int32_t i = 0; i < q.topics.len; i++) {
-    if (!answer_topic(e, r, &q.topics.ptr[i], &p.topics.ptr[p.topics.len++], now)) return;
+  for (int32_t i = 0; i < q->topics.len; i++) {
+    if (!answer_topic(e, r, &q->topics.ptr[i], &p.topics.ptr[p.topics.len++], now)) return;
   }
   kopi_reply(e, r, KOP_MSG_DESCRIBE_PRODUCERS_RESPONSE, &p, sizeof p, now);
+}
+
+/* False: answered for want of memory. */
+static bool ask_leases(kop_engine *e, kopi_request *r, const kop_describe_producers_request *q,
+                       kop_now now) {
+  kopi_lease_begin(e, r);
+  for (int32_t i = 0; e->leases && i < q->topics.len; i++) {
+    const topic_request *t = &q->topics.ptr[i];
+    const kopi_topic *known = kopi_topic_by_name(e, t->name);
+    for (int32_t j = 0; known != NULL && j < t->partition_indexes.len; j++) {
+      kopi_partition *p = kopi_topic_partition_at(known, t->partition_indexes.ptr[j]);
+      if (!kopi_lease_ask(e, r, p, now)) return false;
+    }
+  }
+  return true;
+}
+
+void kopi_api_describe_producers(kop_engine *e, kopi_request *r, kop_now now) {
+  kop_describe_producers_request *q = kopi_request_alloc(e, r, 1, sizeof *q, now);
+  if (q == NULL ||
+      !kopi_request_decode(e, r, KOP_MSG_DESCRIBE_PRODUCERS_REQUEST, q, sizeof *q, now))
+    return;
+  r->state_of_api = q;
+  if (!ask_leases(e, r, q, now)) return;
+  if (!kopi_lease_wait(e, r, KOPI_LEASE_WAIT_MS, run, now)) run(e, r, now);
 }

@@ -5,6 +5,7 @@
  *   -3 max timestamp, or a time: LIST_OFFSETS names a batch, READ gives it, and the record is found in it
  */
 #include "engine/api.h"
+#include "engine/lease.h"
 #include "engine/read.h"
 #include "engine/topic.h"
 
@@ -236,11 +237,11 @@ static void answer_one(kop_engine *e, list_item *item) {
   }
 }
 
-static int16_t check(const list *l, const list_item *item,
+static int16_t check(const kop_engine *e, const list *l, const list_item *item,
                      const kop_list_offsets_request_partition *from) {
   if (l->q.isolation_level != 0 && l->q.isolation_level != 1) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
   if (item->p == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-  int16_t error = kopi_partition_leads(item->p);
+  int16_t error = kopi_lease_error(e, item->p);
   if (error != 0) return error;
   if (from->current_leader_epoch >= 0) {
     if (from->current_leader_epoch < item->p->leader_epoch) return KOP_KAFKA_FENCED_LEADER_EPOCH;
@@ -258,7 +259,7 @@ static bool list_partition(kop_engine *e, list *l, list_item *item, const kopi_t
   item->timestamp = from->timestamp;
   item->p = known == NULL ? NULL : kopi_topic_partition_at(known, from->partition_index);
   item->out->partition_index = from->partition_index;
-  item->out->error_code = check(l, item, from);
+  item->out->error_code = check(e, l, item, from);
   if (item->out->error_code != 0) return true;
   if (l->r->version == 0) return list_old_style(e, item, from->max_num_offsets, now);
   answer_one(e, item);
@@ -305,26 +306,23 @@ static bool list_topic(kop_engine *e, list *l, const kop_list_offsets_request_to
   return true;
 }
 
-/* The first partition whose lease has to be confirmed, NULL if there is none. */
-static kopi_partition *out_of_lease(const kop_engine *e, const list *l, kop_now now) {
-  for (int32_t i = 0; e->leases && i < l->q.topics.len; i++) {
-    const kop_list_offsets_request_topic *t = &l->q.topics.ptr[i];
-    kopi_topic *known = kopi_topic_by_name(e, t->name);
+/* False: answered for want of memory. */
+static bool ask_leases(kop_engine *e, kopi_request *r, const kop_list_offsets_request *q,
+                       kop_now now) {
+  kopi_lease_begin(e, r);
+  for (int32_t i = 0; e->leases && i < q->topics.len; i++) {
+    const kop_list_offsets_request_topic *t = &q->topics.ptr[i];
+    const kopi_topic *known = kopi_topic_by_name(e, t->name);
     for (int32_t j = 0; known != NULL && j < t->partitions.len; j++) {
       kopi_partition *p = kopi_topic_partition_at(known, t->partitions.ptr[j].partition_index);
-      if (p != NULL && kopi_partition_leads(p) == 0 && !kopi_partition_in_lease(p, now)) return p;
+      if (!kopi_lease_ask(e, r, p, now)) return false;
     }
   }
-  return NULL;
+  return true;
 }
 
 static void run(kop_engine *e, kopi_request *r, kop_now now) {
   list *l = r->state_of_api;
-  kopi_partition *p = out_of_lease(e, l, now);
-  if (p != NULL) {
-    kopi_partition_confirm(e, p, r, run, now);
-    return;
-  }
   e->last_stamp++;
   l->open = 1; /* the request itself, until all partitions have been looked at */
   list_item *item = l->items;
@@ -353,6 +351,6 @@ void kopi_api_list_offsets(kop_engine *e, kopi_request *r, kop_now now) {
   if (l->items == NULL) return;
   l->p.topics.ptr =
       kopi_request_alloc(e, r, (size_t)l->q.topics.len + 1, sizeof *l->p.topics.ptr, now);
-  if (l->p.topics.ptr == NULL) return;
-  run(e, r, now);
+  if (l->p.topics.ptr == NULL || !ask_leases(e, r, &l->q, now)) return;
+  if (!kopi_lease_wait(e, r, KOPI_LEASE_WAIT_MS, run, now)) run(e, r, now);
 }

@@ -150,12 +150,24 @@ static void emit(kop_engine *e, kopi_append *a, kopi_op *op) {
   kopi_op_emit(&e->ops, op);
 }
 
-/* Checks the sequence and emits, answers or joins. False: it has to wait for an answer to an earlier one. */
+/* Whether an answer from memory may be given. False: it waits for CONFIRM, or there can be none and it has been answered. */
+static bool may_answer(kop_engine *e, kopi_append *a, kop_now now) {
+  kopi_partition *p = a->p;
+  if (kopi_partition_in_lease(p, now)) return true;
+  a->asks = kopi_partition_confirm(e, p);
+  if (!a->asks) answer(e, a, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, -1, -1, now);
+  return false;
+}
+
+/* Checks the sequence and emits, answers or joins. False: it has to wait for an answer to an earlier one, or to CONFIRM. */
 static bool admit(kop_engine *e, kopi_append *a, kop_now now) {
   kopi_partition *p = a->p;
   kopi_producers_verdict v = {.kind = KOPI_PRODUCERS_NEW};
   bool idempotent = a->producer.producer_id >= 0;
   if (idempotent) kopi_producers_check(&p->producers, &a->producer, &v);
+  a->asks = false;
+  bool from_memory = v.kind == KOPI_PRODUCERS_DUPLICATE || v.kind == KOPI_PRODUCERS_REFUSED;
+  if (from_memory && !may_answer(e, a, now)) return !a->asks;
   if (v.kind == KOPI_PRODUCERS_DUPLICATE) {
     answer(e, a, 0, v.base_offset, v.timestamp, now);
     return true;
@@ -198,6 +210,13 @@ void kopi_append_pump(kop_engine *e, kopi_partition *p, kop_now now) {
       return;
     }
   }
+}
+
+void kopi_append_confirmed(kop_engine *e, kopi_partition *p, bool confirmed, kop_now now) {
+  kopi_append *a = p->parked.head;
+  bool in_vain = !confirmed && p->state == KOPI_PARTITION_ACTIVE; /* else it stays for the reload */
+  if (in_vain && a != NULL && a->asks) answer(e, a, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, -1, -1, now);
+  kopi_append_pump(e, p, now);
 }
 
 void kopi_append_submit(kop_engine *e, kopi_partition *p, kopi_append *a, kop_now now) {

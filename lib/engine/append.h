@@ -44,6 +44,7 @@ struct kopi_append {
   uint64_t ticket;
   uint8_t state;
   bool answered;
+  bool asks; /* parked: its answer would be from memory, and the lease is over */
 };
 
 /* Hands an append over. */
@@ -54,6 +55,9 @@ void kopi_append_time_out(kop_engine *e, kopi_append *a, kop_now now);
 
 /* The partition has become ACTIVE, or an answer came: emits what is parked and can go. */
 void kopi_append_pump(kop_engine *e, kopi_partition *p, kop_now now);
+
+/* CONFIRM has been answered: what waits for it gets its answer, or NOT_LEADER_OR_FOLLOWER, and the queue goes on. */
+void kopi_append_confirmed(kop_engine *e, kopi_partition *p, bool confirmed, kop_now now);
 
 /* Answers all that are parked. */
 void kopi_append_fail_parked(kop_engine *e, kopi_partition *p, int16_t error, kop_now now);

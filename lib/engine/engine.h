@@ -33,6 +33,7 @@ typedef struct kopi_partition kopi_partition;
 typedef struct kopi_creation kopi_creation;
 typedef struct kopi_read kopi_read;
 typedef struct kopi_fetch_session kopi_fetch_session;
+typedef struct kopi_lease_question kopi_lease_question;
 
 /* Text of a LOG effect. */
 typedef struct kopi_log_text {
@@ -127,7 +128,8 @@ struct kop_engine {
 
   uint64_t last_stamp;
   bool shutting_down;
-  bool leases; /* some lease has an end */
+  bool leases;          /* some lease has an end */
+  uint64_t lease_round; /* of the request that answers from memory, see lease.h */
   uint64_t log_dropped;
   kopi_log_text *log_lines;   /* of LOG effects that wait */
   kopi_log_text *shown_lines; /* of those that the last drain has shown */

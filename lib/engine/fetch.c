@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "engine/conn.h"
+#include "engine/lease.h"
 
 enum { READ_GRACE_MS = 100 /* a store gets so long, also when max.wait is shorter */ };
 
@@ -85,8 +86,9 @@ static void on_max_wait(kop_engine *e, kopi_alarm *alarm, kop_now now) {
   case KOPI_FETCH_READING:
     kopi_fetch_cut_short(e, f, now);
     break;
-  default: /* READY: its turn in the reply queue has not come; reading has not begun */
+  default: /* READY: its turn in the reply queue has not come, or leases are being confirmed */
     kopi_alarm_set(e, alarm, kopi_later(now, kopi_ms(READ_GRACE_MS)));
+    (void)kopi_lease_cut_short(e, r, now);
     break;
   }
 }

@@ -10,6 +10,7 @@
 #include "engine/fetch.h"
 
 #include "base/assert.h"
+#include "engine/lease.h"
 
 /* ---- what a look at a partition says ---- */
 
@@ -156,6 +157,15 @@ static void read_on(kop_engine *e, kopi_fetch *f, kop_now now) {
   if (f->reading == 0) kopi_fetch_reply(e, f, now);
 }
 
+/* What memory says does not count if the lease was not confirmed. */
+static void refuse_unconfirmed(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part *part) {
+  if (m->p == NULL || kopi_partition_leads(m->p) != 0 || kopi_lease_error(e, m->p) == 0) return;
+  part->error = KOP_KAFKA_NOT_LEADER_OR_FOLLOWER;
+  part->high_watermark = -1;
+  part->log_start = -1;
+  part->diverging_epoch = -1;
+}
+
 /* One part per member that the reply may speak of: all of them, or what is dirty in a session. */
 static bool make_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
   const kopi_link *head = f->incremental ? &f->set->dirty : &f->set->members;
@@ -171,22 +181,12 @@ static bool make_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
                                           : KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set);
     kopi_fetch_part *part = &f->parts[f->parts_len++];
     kopi_fetch_judge(e, m, part);
+    refuse_unconfirmed(e, m, part);
     part->fetch = f;
     part->member = m;
     part->tell = !f->incremental || m->told_high_watermark != part->high_watermark ||
                  m->told_log_start != part->log_start || part->error != 0 ||
                  part->diverging_epoch >= 0;
-  }
-  return true;
-}
-
-/* An answer from memory needs the lease: false if one has to be confirmed first. */
-static bool in_lease(kop_engine *e, kopi_fetch *f, kop_now now) {
-  for (kopi_link *link = f->set->members.next; link != &f->set->members; link = link->next) {
-    kopi_partition *p = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set)->p;
-    if (p == NULL || kopi_partition_leads(p) != 0 || kopi_partition_in_lease(p, now)) continue;
-    kopi_partition_confirm(e, p, f->r, kopi_fetch_read, now);
-    return false;
   }
   return true;
 }
@@ -201,10 +201,8 @@ static void on_release(kop_engine *e, kopi_request *r) {
   }
 }
 
-void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
+static void read_all(kop_engine *e, kopi_request *r, kop_now now) {
   kopi_fetch *f = r->state_of_api;
-  if (f->state != KOPI_FETCH_READY) return; /* its connection went while a lease was confirmed */
-  if (e->leases && !in_lease(e, f, now)) return;
   f->state = KOPI_FETCH_READING;
   r->release = on_release;
   if (!make_parts(e, f, now)) {
@@ -212,6 +210,20 @@ void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
     return;
   }
   read_on(e, f, now);
+}
+
+void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
+  kopi_fetch *f = r->state_of_api;
+  kopi_lease_begin(e, r);
+  for (kopi_link *link = f->set->members.next; e->leases && link != &f->set->members;
+       link = link->next) {
+    kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_set);
+    if (!kopi_lease_ask(e, r, m->p, now)) {
+      kopi_fetch_end(e, f);
+      return;
+    }
+  }
+  if (!kopi_lease_wait(e, r, 0, read_all, now)) read_all(e, r, now);
 }
 
 void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f) {

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "engine/append.h"
 #include "engine/fetch.h"
+#include "engine/lease.h"
 #include "engine/load.h"
 #include "engine/read.h"
 
@@ -307,7 +308,7 @@ bool kopi_partition_in_lease(const kopi_partition *p, kop_now now) {
 static void on_confirmed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   kopi_partition *p = op->owner;
   p->confirming = false;
-  /* the answer may speak of an epoch that has ended meanwhile: those who wait then ask anew */
+  /* the answer may speak of an epoch that has ended meanwhile; of the present one it then says nothing */
   bool counts = p->topic != NULL && p->state == KOPI_PARTITION_ACTIVE &&
                 op->body.confirm.epoch == p->leader_epoch;
   if (counts && c->outcome == KOP_DONE) {
@@ -316,37 +317,24 @@ static void on_confirmed(kop_engine *e, kopi_op *op, const kop_completion *c, ko
   } else if (counts) {
     kopi_partition_reload(e, p, c->outcome != KOP_FENCED, now);
   }
-  kopi_request *r = p->confirm_waiters;
-  p->confirm_waiters = NULL;
-  while (r != NULL) {
-    kopi_request *next = r->wait_next;
-    r->wait_next = NULL;
-    r->resume(e, r, now);
-    kopi_request_unpin(e, r, now);
-    r = next;
+  bool leads = kopi_partition_leads(p) == 0;
+  bool confirmed = leads && kopi_partition_in_lease(p, now);
+  bool again = leads && !counts && !confirmed && kopi_partition_confirm(e, p);
+  if (!again) {
+    kopi_lease_answered(e, p, confirmed, now);
+    kopi_append_confirmed(e, p, confirmed, now);
   }
   kopi_partition_unhold(e, p);
 }
 
-void kopi_partition_confirm(kop_engine *e, kopi_partition *p, kopi_request *r,
-                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now),
-                            kop_now now) {
-  if (!p->confirming) {
-    kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_CONFIRM, p->id, on_confirmed, p);
-    if (op == NULL) {
-      kopi_request_out_of_memory(e, r, now);
-      return;
-    }
-    op->body.confirm.epoch = p->leader_epoch;
-    p->confirming = true;
-    kopi_partition_hold(p);
-    kopi_op_emit(&e->ops, op);
-  }
-  kopi_request **link = &p->confirm_waiters;
-  while (*link != NULL)
-    link = &(*link)->wait_next;
-  *link = r;
-  r->wait_next = NULL;
-  r->resume = resume;
-  kopi_request_pin(r);
+bool kopi_partition_confirm(kop_engine *e, kopi_partition *p) {
+  if (p->confirming) return true;
+  if (!kopi_serves(e, 1ull << KOP_EFFECT_CONFIRM)) return false;
+  kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_CONFIRM, p->id, on_confirmed, p);
+  if (op == NULL) return false;
+  op->body.confirm.epoch = p->leader_epoch;
+  p->confirming = true;
+  kopi_partition_hold(p);
+  kopi_op_emit(&e->ops, op);
+  return true;
 }

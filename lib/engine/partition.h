@@ -59,10 +59,11 @@ struct kopi_partition {
   kopi_buf saved;              /* the bytes of the open STATE_PUT */
   kopi_append_queue in_flight; /* of the present epoch, in order */
   kopi_append_queue parked;
-  kopi_link waiters; /* members of fetch sets that look at this partition */
-  kopi_request *confirm_waiters;
-  kopi_read *reads; /* open or kept */
-  kopi_alarm alarm; /* backoff */
+  kopi_link waiters;              /* members of fetch sets that look at this partition */
+  kopi_lease_question *questions; /* requests that wait for the open CONFIRM, in order */
+  uint64_t unconfirmed_round;     /* see lease.h */
+  kopi_read *reads;               /* open or kept */
+  kopi_alarm alarm;               /* backoff */
 
   uint64_t stamp; /* of the request that named it last: finds a partition named twice */
   void *stamped;  /* what that request keeps for it */
@@ -71,13 +72,11 @@ struct kopi_partition {
 /* The partition as this node may use it: 0, or the Kafka error for a client that asks (NOT_LEADER_OR_FOLLOWER, ...). */
 int16_t kopi_partition_leads(const kopi_partition *p);
 
-/* Whether an answer from memory may be given now. If not, the lease has to be confirmed first: kopi_partition_confirm. */
+/* Whether an answer from memory may be given now. If not, the lease has to be confirmed first: lease.h. */
 bool kopi_partition_in_lease(const kopi_partition *p, kop_now now);
 
-/* Asks the store whether the epoch is still the newest; when it is answered, `resume` of each waiting request is called in order. */
-void kopi_partition_confirm(kop_engine *e, kopi_partition *p, kopi_request *r,
-                            void (*resume)(kop_engine *e, kopi_request *r, kop_now now),
-                            kop_now now);
+/* Asks the store whether the epoch is still the newest, if it is not being asked. False: it cannot be asked (no memory, or it serves no CONFIRM). */
+bool kopi_partition_confirm(kop_engine *e, kopi_partition *p);
 
 /* Who leads has changed, or the node begins or ends. Starts or ends the partition's life here. */
 void kopi_partition_assign(kop_engine *e, kopi_partition *p, int32_t leader, int32_t leader_epoch,

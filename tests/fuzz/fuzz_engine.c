@@ -6,6 +6,8 @@
  *   0x02 n          n * 50 ms pass                              0x06 n   push: leadership away and back
  *   0x03            answer all open effects KOP_DONE            0x07     delete the topic, push another
  *
+ * Leases end, and are past when they are given, as the tokens say.
+ *
  * Invariants: no crash, every token is answered once, and after all have been answered and all connections closed,
  * no request, no frame memory and nothing lent is left.
  */
@@ -94,6 +96,13 @@ static int64_t append(world *w, const kop_append *a) {
   return w->bases[i];
 }
 
+/* Leases of all kinds: without an end, some that end soon, and some that are past when they are given. */
+static uint64_t some_lease(const world *w, uint64_t token) {
+  static const int64_t MS[] = {0, 50, 2000, -1, 400};
+  uint64_t kind = (token ^ token >> 32) % 6;
+  return kind == 5 ? UINT64_MAX : (uint64_t)((int64_t)w->now.mono_ns + MS[kind] * 1000000);
+}
+
 static void answer(world *w, size_t i, int32_t outcome) {
   kop_effect fx = w->open[i];
   w->open[i] = w->open[--w->open_len];
@@ -101,8 +110,9 @@ static void answer(world *w, size_t i, int32_t outcome) {
   kop_acquired acquired = {.size = sizeof acquired,
                            .epoch = ++w->epoch,
                            .end_offset = w->bases[w->batches_len],
-                           .lease_mono_ns = UINT64_MAX};
-  kop_confirmed confirmed = {.size = sizeof confirmed, .lease_mono_ns = UINT64_MAX};
+                           .lease_mono_ns = some_lease(w, fx.token)};
+  kop_confirmed confirmed = {.size = sizeof confirmed,
+                             .lease_mono_ns = some_lease(w, fx.token + 1)};
   kop_appended appended = {.size = sizeof appended};
   kop_read_batch found[BATCHES];
   kop_read_result read = {.size = sizeof read, .batches = found};
@@ -221,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static world w;
   memset(&w, 0, sizeof w);
-  w.now = (kop_now){.mono_ns = 1, .wall_ms = 1700000000000};
+  w.now = (kop_now){.mono_ns = 10000000000, .wall_ms = 1700000000000};
   kop_engine_config config;
   check(kop_engine_config_init(&config, sizeof config) == KOP_OK);
   config.node_id = 1;
