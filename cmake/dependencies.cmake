@@ -1,6 +1,6 @@
 # What libkop links; every one is a Debian package that tools/install-deps.sh installs.
 # The same list stands in the pkg-config file and the CMake package, for those who link the static library.
-set(KOP_REQUIRES zlib liblz4 libzstd snappy libxxhash jansson)
+set(KOP_REQUIRES zlib liblz4 libzstd snappy libxxhash jansson libprotobuf-c)
 option(KOP_WITHOUT_ISAL "Compute CRC-32C by tables, for processors that ISA-L does not know" OFF)
 if(NOT KOP_WITHOUT_ISAL)
   list(APPEND KOP_REQUIRES libisal)

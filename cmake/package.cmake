@@ -16,7 +16,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libkop${PROJECT_VERSION_MAJOR})
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libkop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libkop${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}), zlib1g-dev, \
-liblz4-dev, libzstd-dev, libsnappy-dev, libisal-dev, libxxhash-dev, libjansson-dev")
+liblz4-dev, libzstd-dev, libsnappy-dev, libisal-dev, libxxhash-dev, libjansson-dev, libprotobuf-c-dev")
 if(TARGET kopd)
   list(APPEND CPACK_COMPONENTS_ALL server)
   set(CPACK_DEBIAN_SERVER_PACKAGE_NAME kopd)

@@ -127,6 +127,15 @@ KOP_API kop_status kop_pulsar_string_next(kop_pulsar_repeated *rest, kop_slice *
  */
 KOP_API kop_status kop_pulsar_int_next(kop_pulsar_repeated *rest, int32_t *out);
 
+/**
+ * The same for numbers of 64 bits: the `ack_set` that a delivered batch may come with.
+ *
+ * @param rest  Begin with a copy of the field; moved past the number.
+ * @param out   Receives it.
+ * @return As kop_pulsar_property_next(). Since 0.1.
+ */
+KOP_API kop_status kop_pulsar_int64_next(kop_pulsar_repeated *rest, int64_t *out);
+
 /* ---- MessageMetadata ---------------------------------------------------------------------------- */
 
 /** Bits of kop_pulsar_metadata::present, each 1 shifted by the number of its field in MessageMetadata. */

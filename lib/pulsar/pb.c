@@ -1,8 +1,6 @@
 /* The bytes of protobuf, as far as they are not inline. */
 #include "pulsar/pb.h"
 
-#include "base/assert.h"
-
 enum { KEY = 1, VALUE = 2 }; /* of KeyValue */
 
 const uint8_t *kopi_pb_varint_slow(const uint8_t *p, const uint8_t *end, uint64_t *out) {
@@ -110,16 +108,15 @@ kop_status kop_pulsar_property_next(kop_pulsar_repeated *rest, kop_pulsar_proper
   return kopi_pb_property(bytes, out) ? KOP_OK : KOP_ERR_MALFORMED;
 }
 
-kop_status kop_pulsar_int_next(kop_pulsar_repeated *rest, int32_t *out) {
+kop_status kop_pulsar_int64_next(kop_pulsar_repeated *rest, int64_t *out) {
   if (rest->count <= 0) return KOP_ERR_NOT_FOUND;
-  uint64_t value;
   while (rest->packed == 0) {
     kopi_pb_field field;
     kop_status status = next_field(rest, &field);
     if (status != KOP_OK) return status;
     if (field.wire == KOPI_PB_VARINT) {
       rest->count--;
-      *out = (int32_t)field.value;
+      *out = (int64_t)field.value;
       return KOP_OK;
     }
     if (field.wire != KOPI_PB_BYTES) return KOP_ERR_MALFORMED;
@@ -128,6 +125,8 @@ kop_status kop_pulsar_int_next(kop_pulsar_repeated *rest, int32_t *out) {
     rest->ptr -= field.bytes.len;
     rest->len += rest->packed;
   }
+  if (rest->packed > rest->len) return KOP_ERR_MALFORMED;
+  uint64_t value;
   const uint8_t *p = kopi_pb_varint(rest->ptr, rest->ptr + rest->packed, &value);
   if (p == NULL) return KOP_ERR_MALFORMED;
   uint32_t n = (uint32_t)(p - rest->ptr);
@@ -135,8 +134,15 @@ kop_status kop_pulsar_int_next(kop_pulsar_repeated *rest, int32_t *out) {
   rest->len -= n;
   rest->packed -= n;
   rest->count--;
-  *out = (int32_t)value;
+  *out = (int64_t)value;
   return KOP_OK;
+}
+
+kop_status kop_pulsar_int_next(kop_pulsar_repeated *rest, int32_t *out) {
+  int64_t value;
+  kop_status status = kop_pulsar_int64_next(rest, &value);
+  if (status == KOP_OK) *out = (int32_t)value;
+  return status;
 }
 
 kop_status kopi_pb_repeated_check(kop_pulsar_repeated r) {

@@ -1380,6 +1380,7 @@ FUNCTIONS = {
     'kop_pulsar_encryption_key_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_encryption_key)]),
     'kop_pulsar_string_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_slice)]),
     'kop_pulsar_int_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int32)]),
+    'kop_pulsar_int64_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int64)]),
     'kop_pulsar_metadata_init': (None, [c.POINTER(kop_pulsar_metadata)]),
     'kop_pulsar_metadata_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_metadata)]),
     'kop_pulsar_metadata_size': (c.c_size_t, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t]),
