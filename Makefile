@@ -7,7 +7,7 @@ export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
 .PHONY: all help deps deps-test configure run test test-asan test-ubsan test-tsan test-wire test-clients test-kafka \
-  test-pulsar pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
+  test-offset test-pulsar pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
 
 all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -74,6 +74,9 @@ pulsar: deps-test ## start a real Pulsar on 127.0.0.1:6650, admin on :8080, data
 pulsar-stop: ## stop it; its data stays
 	@tools/pulsar-server.sh stop pulsar-data
 
+test-offset: deps-test all ## searches over LOGS=1000000 random logs of a Pulsar topic, a few seconds
+	@KOP_OFFSET_LOGS=$(or $(LOGS),1000000) $(BUILD)/unit_offset -j1 --filter 'random_logs/*'
+
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
 	  -DKOP_BUILD_TESTS=OFF -DKOP_BUILD_EXAMPLES=OFF -DKOP_SANITIZE=address,undefined $(CMAKE_FLAGS)"
@@ -85,7 +88,8 @@ bench: deps all ## libkop beside its peers, 12 minutes; writes docs/figures.md. 
 	@tests/bench/figures.py $(BUILD) $(PART)
 
 test-all: ## everything above, whole; takes hours
-	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-clients test-pulsar fuzz bench; do \
+	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-offset test-clients test-pulsar \
+	  fuzz bench; do \
 	  $(MAKE) --no-print-directory $$target || exit 1; done
 
 docs: deps-test ## the reference of the public headers in build/docs/html, warnings are errors

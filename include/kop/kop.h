@@ -14,6 +14,7 @@
 #include <kop/json.h>
 #include <kop/kafka_error.h>
 #include <kop/messages.h>
+#include <kop/offset.h>
 #include <kop/pulsar_entry.h>
 #include <kop/record.h>
 #include <kop/reflect.h>

@@ -221,6 +221,50 @@ KOP_KAFKA_SHARE_SESSION_LIMIT_REACHED = 133
 KOP_KAFKA_GROUP_DELETION_FAILED = 134
 KOP_KAFKA_STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED = 135
 KOP_KAFKA_CONTROLLER_ID_NOT_REGISTERED = 136
+KOP_OFFSET_FITS = 0
+KOP_OFFSET_GAP = 1
+KOP_OFFSET_OVERLAP = 2
+KOP_OFFSET_REGRESSION = 3
+KOP_OFFSET_UNINDEXED = 4
+KOP_OFFSET_UNINDEXED_AFTER = 5
+KOP_OFFSET_EXACT = 1
+KOP_OFFSET_BETWEEN = 2
+KOP_OFFSET_BELOW_START = 3
+KOP_OFFSET_BEYOND_END = 4
+KOP_OFFSET_HOLE = 5
+KOP_OFFSET_LOW = 1
+KOP_OFFSET_HIGH = 2
+KOP_OFFSET_CAN_READ = 1
+KOP_OFFSET_CAN_READ_EXACT = 2
+KOP_OFFSET_CAN_EXAMINE = 4
+KOP_OFFSET_CAN_LIST = 8
+KOP_OFFSET_CAN_INDEX = 16
+KOP_OFFSET_CAN_TIME = 32
+KOP_OFFSET_FIND_OFFSET = 1
+KOP_OFFSET_FIND_EARLIEST = 2
+KOP_OFFSET_FIND_LATEST = 3
+KOP_OFFSET_FIND_TIME = 4
+KOP_OFFSET_PROBE_FIRST = 1
+KOP_OFFSET_PROBE_LAST = 2
+KOP_OFFSET_PROBE_AT = 3
+KOP_OFFSET_PROBE_KTH = 4
+KOP_OFFSET_PROBE_LEDGERS = 5
+KOP_OFFSET_PROBE_INDEX = 6
+KOP_OFFSET_PROBE_TIME = 7
+KOP_OFFSET_ANSWER_ENTRY = 1
+KOP_OFFSET_ANSWER_NONE = 2
+KOP_OFFSET_ANSWER_MISSING = 3
+KOP_OFFSET_ANSWER_TRIMMED = 4
+KOP_OFFSET_ANSWER_POSITION = 5
+KOP_OFFSET_ANSWER_LEDGERS = 6
+KOP_OFFSET_ANSWER_UNSUPPORTED = 7
+KOP_OFFSET_ANSWER_FAILED = 8
+KOP_OFFSET_FOUND = 1
+KOP_OFFSET_IN_HOLE = 2
+KOP_OFFSET_TOO_LOW = 3
+KOP_OFFSET_TOO_HIGH = 4
+KOP_OFFSET_NO_INDEX = 5
+KOP_OFFSET_GAVE_UP = 6
 KOP_PULSAR_EARLIEST = 18446744073709551615
 KOP_PULSAR_LATEST = 9223372036854775807
 KOP_PULSAR_HAS_PRODUCER_NAME = 2
@@ -547,6 +591,42 @@ class kop_request_header(c.Structure):
 
 
 class kop_framer(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_entry(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_map_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_ledger(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_place(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_map_state(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_search_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_probe(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_answer(c.Structure):
+    __slots__ = ()
+
+
+class kop_offset_result(c.Structure):
     __slots__ = ()
 
 
@@ -1055,6 +1135,85 @@ kop_framer._fields_ = [
     ('length', c.c_uint32),
     ('received', c.c_uint32),
 ]
+kop_offset_entry._fields_ = [
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('first', c.c_int64),
+    ('last', c.c_int64),
+    ('timestamp', c.c_int64),
+    ('count', c.c_int32),
+    ('reserved', c.c_uint32),
+]
+kop_offset_map_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('max_checkpoints', c.c_uint32),
+    ('max_ledgers', c.c_uint32),
+    ('spacing', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_offset_ledger._fields_ = [
+    ('ledger_id', c.c_uint64),
+    ('entries', c.c_uint64),
+]
+kop_offset_place._fields_ = [
+    ('size', c.c_size_t),
+    ('kind', c.c_uint32),
+    ('known', c.c_uint32),
+    ('batch_index', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('low', kop_offset_entry),
+    ('high', kop_offset_entry),
+]
+kop_offset_map_state._fields_ = [
+    ('size', c.c_size_t),
+    ('bytes', c.c_uint64),
+    ('checkpoints', c.c_uint32),
+    ('ledgers', c.c_uint32),
+    ('spacing', c.c_uint64),
+    ('start_offset', c.c_int64),
+    ('end_offset', c.c_int64),
+    ('overlaps', c.c_uint64),
+    ('regressions', c.c_uint64),
+    ('unindexed_after', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_offset_search_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('can', c.c_uint32),
+    ('max_probes', c.c_uint32),
+    ('max_restarts', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_offset_probe._fields_ = [
+    ('size', c.c_size_t),
+    ('kind', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('kth', c.c_uint64),
+    ('value', c.c_int64),
+]
+kop_offset_answer._fields_ = [
+    ('size', c.c_size_t),
+    ('kind', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('entry', kop_offset_entry),
+    ('ledgers', c.POINTER(kop_offset_ledger)),
+    ('ledger_count', c.c_size_t),
+    ('next_offset', c.c_int64),
+]
+kop_offset_result._fields_ = [
+    ('size', c.c_size_t),
+    ('kind', c.c_uint32),
+    ('batch_index', c.c_int32),
+    ('entry', kop_offset_entry),
+    ('start_offset', c.c_int64),
+    ('end_offset', c.c_int64),
+    ('probes', c.c_uint32),
+    ('restarts', c.c_uint32),
+]
 kop_pulsar_message_id._fields_ = [
     ('ledger_id', c.c_uint64),
     ('entry_id', c.c_uint64),
@@ -1317,7 +1476,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1375,6 +1534,34 @@ FUNCTIONS = {
     'kop_kafka_error_name': (c.c_char_p, [c.c_int16]),
     'kop_kafka_error_find': (c.c_int32, [c.c_char_p, c.POINTER(c.c_int16)]),
     'kop_kafka_error_retriable': (c.c_uint8, [c.c_int16]),
+    'kop_offset_entry_set': (c.c_int32, [c.c_uint64, c.c_uint64, c.c_uint64, c.c_int32, c.c_int64, c.POINTER(kop_offset_entry)]),
+    'kop_offset_entry_compare': (c.c_int32, [c.POINTER(kop_offset_entry), c.POINTER(kop_offset_entry)]),
+    'kop_offset_entry_follow': (c.c_uint32, [c.POINTER(kop_offset_entry), c.POINTER(kop_offset_entry)]),
+    'kop_offset_entry_find': (c.c_int32, [c.POINTER(kop_offset_entry), c.c_int64, c.POINTER(c.c_int32)]),
+    'kop_offset_entry_at': (c.c_int32, [c.POINTER(kop_offset_entry), c.c_int32, c.POINTER(c.c_int64)]),
+    'kop_offset_adaptor_pack': (c.c_int32, [c.c_uint64, c.c_uint64, c.POINTER(c.c_int64)]),
+    'kop_offset_adaptor_unpack': (c.c_int32, [c.c_int64, c.POINTER(c.c_uint64), c.POINTER(c.c_uint64)]),
+    'kop_offset_plugin_pack': (c.c_int32, [c.c_uint64, c.c_uint64, c.c_int32, c.POINTER(c.c_int64)]),
+    'kop_offset_plugin_unpack': (c.c_int32, [c.c_int64, c.POINTER(c.c_uint64), c.POINTER(c.c_uint64), c.POINTER(c.c_int32)]),
+    'kop_offset_map_config_init': (None, [c.POINTER(kop_offset_map_config), c.c_size_t]),
+    'kop_offset_map_new': (c.c_int32, [c.POINTER(kop_offset_map_config), c.POINTER(c.c_void_p)]),
+    'kop_offset_map_free': (None, [c.c_void_p]),
+    'kop_offset_map_reset': (None, [c.c_void_p]),
+    'kop_offset_map_observe': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_entry), c.c_int32, c.POINTER(c.c_uint32)]),
+    'kop_offset_map_ledgers': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_ledger), c.c_size_t]),
+    'kop_offset_map_trim': (None, [c.c_void_p, c.c_uint64, c.c_uint64]),
+    'kop_offset_map_set_first': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_entry)]),
+    'kop_offset_map_set_end': (c.c_int32, [c.c_void_p, c.c_int64]),
+    'kop_offset_map_query': (c.c_int32, [c.c_void_p, c.c_int64, c.POINTER(kop_offset_place)]),
+    'kop_offset_map_checkpoint': (c.c_int32, [c.c_void_p, c.c_uint32, c.POINTER(kop_offset_entry)]),
+    'kop_offset_map_describe': (None, [c.c_void_p, c.POINTER(kop_offset_map_state)]),
+    'kop_offset_search_config_init': (None, [c.POINTER(kop_offset_search_config), c.c_size_t]),
+    'kop_offset_search_new': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_search_config), c.POINTER(c.c_void_p)]),
+    'kop_offset_search_free': (None, [c.c_void_p]),
+    'kop_offset_search_begin': (c.c_int32, [c.c_void_p, c.c_uint32, c.c_int64]),
+    'kop_offset_search_probe': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_probe)]),
+    'kop_offset_search_answer': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_answer)]),
+    'kop_offset_search_result': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_result)]),
     'kop_pulsar_message_id_compare': (c.c_int32, [c.POINTER(kop_pulsar_message_id), c.POINTER(kop_pulsar_message_id)]),
     'kop_pulsar_property_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_property)]),
     'kop_pulsar_encryption_key_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_encryption_key)]),
