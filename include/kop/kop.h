@@ -7,6 +7,7 @@
 
 #include <kop/base.h>
 #include <kop/config.h>
+#include <kop/convert.h>
 #include <kop/effect.h>
 #include <kop/engine.h>
 #include <kop/event.h>

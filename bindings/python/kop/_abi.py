@@ -19,6 +19,119 @@ KOP_CONFIG_BROKER = 2
 KOP_CONFIG_ENFORCED = 1
 KOP_CONFIG_ACCEPTED = 2
 KOP_CONFIG_FIXED = 3
+KOP_PULSAR_EARLIEST = 18446744073709551615
+KOP_PULSAR_LATEST = 9223372036854775807
+KOP_PULSAR_HAS_PRODUCER_NAME = 2
+KOP_PULSAR_HAS_SEQUENCE_ID = 4
+KOP_PULSAR_HAS_PUBLISH_TIME = 8
+KOP_PULSAR_HAS_REPLICATED_FROM = 32
+KOP_PULSAR_HAS_PARTITION_KEY = 64
+KOP_PULSAR_HAS_COMPRESSION = 256
+KOP_PULSAR_HAS_UNCOMPRESSED_SIZE = 512
+KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH = 2048
+KOP_PULSAR_HAS_EVENT_TIME = 4096
+KOP_PULSAR_HAS_ENCRYPTION_ALGO = 16384
+KOP_PULSAR_HAS_ENCRYPTION_PARAM = 32768
+KOP_PULSAR_HAS_SCHEMA_VERSION = 65536
+KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED = 131072
+KOP_PULSAR_HAS_ORDERING_KEY = 262144
+KOP_PULSAR_HAS_DELIVER_AT_TIME = 524288
+KOP_PULSAR_HAS_MARKER_TYPE = 1048576
+KOP_PULSAR_HAS_TXNID_LEAST_BITS = 4194304
+KOP_PULSAR_HAS_TXNID_MOST_BITS = 8388608
+KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID = 16777216
+KOP_PULSAR_HAS_NULL_VALUE = 33554432
+KOP_PULSAR_HAS_UUID = 67108864
+KOP_PULSAR_HAS_NUM_CHUNKS_FROM_MSG = 134217728
+KOP_PULSAR_HAS_TOTAL_CHUNK_MSG_SIZE = 268435456
+KOP_PULSAR_HAS_CHUNK_ID = 536870912
+KOP_PULSAR_HAS_NULL_PARTITION_KEY = 1073741824
+KOP_PULSAR_HAS_SCHEMA_ID = 4294967296
+KOP_PULSAR_HAS_ENTRY_HASH_MIN = 8589934592
+KOP_PULSAR_HAS_ENTRY_HASH_MAX = 17179869184
+KOP_PULSAR_COMPRESSION_NONE = 0
+KOP_PULSAR_COMPRESSION_LZ4 = 1
+KOP_PULSAR_COMPRESSION_ZLIB = 2
+KOP_PULSAR_COMPRESSION_ZSTD = 3
+KOP_PULSAR_COMPRESSION_SNAPPY = 4
+KOP_PULSAR_SINGLE_HAS_PARTITION_KEY = 4
+KOP_PULSAR_SINGLE_HAS_PAYLOAD_SIZE = 8
+KOP_PULSAR_SINGLE_HAS_COMPACTED_OUT = 16
+KOP_PULSAR_SINGLE_HAS_EVENT_TIME = 32
+KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED = 64
+KOP_PULSAR_SINGLE_HAS_ORDERING_KEY = 128
+KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID = 256
+KOP_PULSAR_SINGLE_HAS_NULL_VALUE = 512
+KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY = 1024
+KOP_PULSAR_KIND_MARKER = 1
+KOP_PULSAR_KIND_ENCRYPTED = 2
+KOP_PULSAR_KIND_CHUNK = 3
+KOP_PULSAR_KIND_BATCH = 4
+KOP_PULSAR_KIND_SINGLE = 5
+KOP_PULSAR_ENTRY_HAS_INDEX = 1
+KOP_PULSAR_ENTRY_HAS_BROKER_TIMESTAMP = 2
+KOP_PULSAR_ENTRY_HAS_CHECKSUM = 4
+KOP_PULSAR_ENTRY_CHECK = 1
+KOP_PULSAR_LEVEL_DEFAULT = -1000000
+KOP_BATCH_PREFIX_SIZE = 12
+KOP_BATCH_HEAD_SIZE = 61
+KOP_CODEC_NONE = 0
+KOP_CODEC_GZIP = 1
+KOP_CODEC_SNAPPY = 2
+KOP_CODEC_LZ4 = 3
+KOP_CODEC_ZSTD = 4
+KOP_CODEC_KEEP = -1
+KOP_LEVEL_DEFAULT = -1000000
+KOP_BATCH_CODEC_MASK = 7
+KOP_BATCH_LOG_APPEND_TIME = 8
+KOP_BATCH_TRANSACTIONAL = 16
+KOP_BATCH_CONTROL = 32
+KOP_BATCH_DELETE_HORIZON = 64
+KOP_TIMESTAMP_NONE = -1
+KOP_TIMESTAMP_CREATE = 0
+KOP_TIMESTAMP_LOG_APPEND = 1
+KOP_REBUILD_MAGIC = 1
+KOP_REBUILD_CODEC = 2
+KOP_REBUILD_OFFSETS = 4
+KOP_STEP_SHAPE = 1
+KOP_STEP_ENTRY = 2
+KOP_STEP_HEAD = 3
+KOP_STEP_RECORDS = 4
+KOP_STEP_SEGMENT = 5
+KOP_CONTROL_ABORT = 0
+KOP_CONTROL_COMMIT = 1
+KOP_CONTROL_LEADER_CHANGE = 2
+KOP_CONTROL_SNAPSHOT_HEADER = 3
+KOP_CONTROL_SNAPSHOT_FOOTER = 4
+KOP_CONTROL_KRAFT_VERSION = 5
+KOP_CONTROL_KRAFT_VOTERS = 6
+KOP_CONVERT_PULSAR = 0
+KOP_CONVERT_KAFKA = 1
+KOP_CONVERT_BY_NATIVE = 0
+KOP_CONVERT_BY_PLUGIN = 1
+KOP_CONVERT_BY_LIBRARY = 2
+KOP_CONVERT_KEY_TEXT = 0
+KOP_CONVERT_KEY_BASE64 = 1
+KOP_CONVERT_COMPRESSION_KEEP = -1
+KOP_TO_PULSAR_TRUST_CRC = 1
+KOP_TO_PULSAR_COUNT_MESSAGES = 2
+KOP_TO_PULSAR_RESTORE = 4
+KOP_TO_KAFKA_TRUST_CRC = 1
+KOP_TO_KAFKA_TRANSACTIONS = 2
+KOP_TO_KAFKA_KEEP = 4
+KOP_ANSWER_BATCHES = 1
+KOP_ANSWER_HOLE = 2
+KOP_ANSWER_CHUNK = 3
+KOP_HOLE_NONE = 0
+KOP_HOLE_MARKER = 1
+KOP_HOLE_CONTROL = 2
+KOP_HOLE_COMPACTED = 3
+KOP_HOLE_ENCRYPTED = 4
+KOP_HOLE_CHECKSUM = 5
+KOP_HOLE_MALFORMED = 6
+KOP_HOLE_CODEC = 7
+KOP_HOLE_LIMIT = 8
+KOP_HOLE_VERSION = 9
 KOP_EFFECT_NONE = 0
 KOP_EFFECT_SEND = 1
 KOP_EFFECT_CLOSE = 2
@@ -265,92 +378,6 @@ KOP_OFFSET_TOO_LOW = 3
 KOP_OFFSET_TOO_HIGH = 4
 KOP_OFFSET_NO_INDEX = 5
 KOP_OFFSET_GAVE_UP = 6
-KOP_PULSAR_EARLIEST = 18446744073709551615
-KOP_PULSAR_LATEST = 9223372036854775807
-KOP_PULSAR_HAS_PRODUCER_NAME = 2
-KOP_PULSAR_HAS_SEQUENCE_ID = 4
-KOP_PULSAR_HAS_PUBLISH_TIME = 8
-KOP_PULSAR_HAS_REPLICATED_FROM = 32
-KOP_PULSAR_HAS_PARTITION_KEY = 64
-KOP_PULSAR_HAS_COMPRESSION = 256
-KOP_PULSAR_HAS_UNCOMPRESSED_SIZE = 512
-KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH = 2048
-KOP_PULSAR_HAS_EVENT_TIME = 4096
-KOP_PULSAR_HAS_ENCRYPTION_ALGO = 16384
-KOP_PULSAR_HAS_ENCRYPTION_PARAM = 32768
-KOP_PULSAR_HAS_SCHEMA_VERSION = 65536
-KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED = 131072
-KOP_PULSAR_HAS_ORDERING_KEY = 262144
-KOP_PULSAR_HAS_DELIVER_AT_TIME = 524288
-KOP_PULSAR_HAS_MARKER_TYPE = 1048576
-KOP_PULSAR_HAS_TXNID_LEAST_BITS = 4194304
-KOP_PULSAR_HAS_TXNID_MOST_BITS = 8388608
-KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID = 16777216
-KOP_PULSAR_HAS_NULL_VALUE = 33554432
-KOP_PULSAR_HAS_UUID = 67108864
-KOP_PULSAR_HAS_NUM_CHUNKS_FROM_MSG = 134217728
-KOP_PULSAR_HAS_TOTAL_CHUNK_MSG_SIZE = 268435456
-KOP_PULSAR_HAS_CHUNK_ID = 536870912
-KOP_PULSAR_HAS_NULL_PARTITION_KEY = 1073741824
-KOP_PULSAR_HAS_SCHEMA_ID = 4294967296
-KOP_PULSAR_HAS_ENTRY_HASH_MIN = 8589934592
-KOP_PULSAR_HAS_ENTRY_HASH_MAX = 17179869184
-KOP_PULSAR_COMPRESSION_NONE = 0
-KOP_PULSAR_COMPRESSION_LZ4 = 1
-KOP_PULSAR_COMPRESSION_ZLIB = 2
-KOP_PULSAR_COMPRESSION_ZSTD = 3
-KOP_PULSAR_COMPRESSION_SNAPPY = 4
-KOP_PULSAR_SINGLE_HAS_PARTITION_KEY = 4
-KOP_PULSAR_SINGLE_HAS_PAYLOAD_SIZE = 8
-KOP_PULSAR_SINGLE_HAS_COMPACTED_OUT = 16
-KOP_PULSAR_SINGLE_HAS_EVENT_TIME = 32
-KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED = 64
-KOP_PULSAR_SINGLE_HAS_ORDERING_KEY = 128
-KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID = 256
-KOP_PULSAR_SINGLE_HAS_NULL_VALUE = 512
-KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY = 1024
-KOP_PULSAR_KIND_MARKER = 1
-KOP_PULSAR_KIND_ENCRYPTED = 2
-KOP_PULSAR_KIND_CHUNK = 3
-KOP_PULSAR_KIND_BATCH = 4
-KOP_PULSAR_KIND_SINGLE = 5
-KOP_PULSAR_ENTRY_HAS_INDEX = 1
-KOP_PULSAR_ENTRY_HAS_BROKER_TIMESTAMP = 2
-KOP_PULSAR_ENTRY_HAS_CHECKSUM = 4
-KOP_PULSAR_ENTRY_CHECK = 1
-KOP_PULSAR_LEVEL_DEFAULT = -1000000
-KOP_BATCH_PREFIX_SIZE = 12
-KOP_BATCH_HEAD_SIZE = 61
-KOP_CODEC_NONE = 0
-KOP_CODEC_GZIP = 1
-KOP_CODEC_SNAPPY = 2
-KOP_CODEC_LZ4 = 3
-KOP_CODEC_ZSTD = 4
-KOP_CODEC_KEEP = -1
-KOP_LEVEL_DEFAULT = -1000000
-KOP_BATCH_CODEC_MASK = 7
-KOP_BATCH_LOG_APPEND_TIME = 8
-KOP_BATCH_TRANSACTIONAL = 16
-KOP_BATCH_CONTROL = 32
-KOP_BATCH_DELETE_HORIZON = 64
-KOP_TIMESTAMP_NONE = -1
-KOP_TIMESTAMP_CREATE = 0
-KOP_TIMESTAMP_LOG_APPEND = 1
-KOP_REBUILD_MAGIC = 1
-KOP_REBUILD_CODEC = 2
-KOP_REBUILD_OFFSETS = 4
-KOP_STEP_SHAPE = 1
-KOP_STEP_ENTRY = 2
-KOP_STEP_HEAD = 3
-KOP_STEP_RECORDS = 4
-KOP_STEP_SEGMENT = 5
-KOP_CONTROL_ABORT = 0
-KOP_CONTROL_COMMIT = 1
-KOP_CONTROL_LEADER_CHANGE = 2
-KOP_CONTROL_SNAPSHOT_HEADER = 3
-KOP_CONTROL_SNAPSHOT_FOOTER = 4
-KOP_CONTROL_KRAFT_VERSION = 5
-KOP_CONTROL_KRAFT_VOTERS = 6
 KOP_KIND_BOOL = 0
 KOP_KIND_INT8 = 1
 KOP_KIND_INT16 = 2
@@ -391,6 +418,110 @@ class kop_alloc(c.Structure):
 
 
 class kop_config_info(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_message_id(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_repeated(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_property(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_encryption_key(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_metadata(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_single(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_batch_iter(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_message(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_entry(c.Structure):
+    __slots__ = ()
+
+
+class kop_batch_head(c.Structure):
+    __slots__ = ()
+
+
+class kop_record_ctx_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_batch_rules(c.Structure):
+    __slots__ = ()
+
+
+class kop_record_error(c.Structure):
+    __slots__ = ()
+
+
+class kop_batch_info(c.Structure):
+    __slots__ = ()
+
+
+class kop_record_header(c.Structure):
+    __slots__ = ()
+
+
+class kop_record(c.Structure):
+    __slots__ = ()
+
+
+class kop_control(c.Structure):
+    __slots__ = ()
+
+
+class kop_batch_options(c.Structure):
+    __slots__ = ()
+
+
+class kop_record_in(c.Structure):
+    __slots__ = ()
+
+
+class kop_convert_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_to_pulsar_options(c.Structure):
+    __slots__ = ()
+
+
+class kop_convert_entry(c.Structure):
+    __slots__ = ()
+
+
+class kop_to_kafka_options(c.Structure):
+    __slots__ = ()
+
+
+class kop_convert_batch(c.Structure):
+    __slots__ = ()
+
+
+class kop_convert_answer(c.Structure):
+    __slots__ = ()
+
+
+class kop_convert_facts(c.Structure):
     __slots__ = ()
 
 
@@ -630,82 +761,6 @@ class kop_offset_result(c.Structure):
     __slots__ = ()
 
 
-class kop_pulsar_message_id(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_repeated(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_property(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_encryption_key(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_metadata(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_single(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_batch_iter(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_message(c.Structure):
-    __slots__ = ()
-
-
-class kop_pulsar_entry(c.Structure):
-    __slots__ = ()
-
-
-class kop_batch_head(c.Structure):
-    __slots__ = ()
-
-
-class kop_record_ctx_config(c.Structure):
-    __slots__ = ()
-
-
-class kop_batch_rules(c.Structure):
-    __slots__ = ()
-
-
-class kop_record_error(c.Structure):
-    __slots__ = ()
-
-
-class kop_batch_info(c.Structure):
-    __slots__ = ()
-
-
-class kop_record_header(c.Structure):
-    __slots__ = ()
-
-
-class kop_record(c.Structure):
-    __slots__ = ()
-
-
-class kop_control(c.Structure):
-    __slots__ = ()
-
-
-class kop_batch_options(c.Structure):
-    __slots__ = ()
-
-
-class kop_record_in(c.Structure):
-    __slots__ = ()
-
-
 class kop_struct_info(c.Structure):
     __slots__ = ()
 
@@ -751,6 +806,290 @@ kop_config_info._fields_ = [
     ('doc', c.c_char_p),
     ('type', c.c_int32),
     ('effect', c.c_int32),
+]
+kop_pulsar_message_id._fields_ = [
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('partition', c.c_int32),
+    ('batch_index', c.c_int32),
+    ('batch_size', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_pulsar_repeated._fields_ = [
+    ('ptr', c.c_void_p),
+    ('len', c.c_uint32),
+    ('count', c.c_int32),
+    ('field', c.c_int32),
+    ('packed', c.c_uint32),
+]
+kop_pulsar_property._fields_ = [
+    ('key', kop_slice),
+    ('value', kop_slice),
+]
+kop_pulsar_encryption_key._fields_ = [
+    ('name', kop_slice),
+    ('value', kop_slice),
+    ('metadata', kop_pulsar_repeated),
+]
+kop_pulsar_metadata._fields_ = [
+    ('present', c.c_uint64),
+    ('sequence_id', c.c_uint64),
+    ('publish_time', c.c_uint64),
+    ('event_time', c.c_uint64),
+    ('highest_sequence_id', c.c_uint64),
+    ('txnid_least_bits', c.c_uint64),
+    ('txnid_most_bits', c.c_uint64),
+    ('deliver_at_time', c.c_int64),
+    ('producer_name', kop_slice),
+    ('replicated_from', kop_slice),
+    ('partition_key', kop_slice),
+    ('ordering_key', kop_slice),
+    ('encryption_algo', kop_slice),
+    ('encryption_param', kop_slice),
+    ('schema_version', kop_slice),
+    ('schema_id', kop_slice),
+    ('uuid', kop_slice),
+    ('properties', kop_pulsar_repeated),
+    ('replicate_to', kop_pulsar_repeated),
+    ('encryption_keys', kop_pulsar_repeated),
+    ('compacted_batch_indexes', kop_pulsar_repeated),
+    ('compression', c.c_int32),
+    ('uncompressed_size', c.c_uint32),
+    ('num_messages_in_batch', c.c_int32),
+    ('marker_type', c.c_int32),
+    ('num_chunks_from_msg', c.c_int32),
+    ('total_chunk_msg_size', c.c_int32),
+    ('chunk_id', c.c_int32),
+    ('entry_hash_min', c.c_uint32),
+    ('entry_hash_max', c.c_uint32),
+    ('partition_key_b64_encoded', c.c_uint8),
+    ('null_value', c.c_uint8),
+    ('null_partition_key', c.c_uint8),
+    ('reserved', c.c_uint8 * 17),
+]
+kop_pulsar_single._fields_ = [
+    ('event_time', c.c_uint64),
+    ('sequence_id', c.c_uint64),
+    ('partition_key', kop_slice),
+    ('ordering_key', kop_slice),
+    ('properties', kop_pulsar_repeated),
+    ('present', c.c_uint32),
+    ('payload_size', c.c_int32),
+    ('partition_key_b64_encoded', c.c_uint8),
+    ('null_value', c.c_uint8),
+    ('null_partition_key', c.c_uint8),
+    ('compacted_out', c.c_uint8),
+    ('reserved', c.c_uint8 * 4),
+]
+kop_pulsar_batch_iter._fields_ = [
+    ('metadata', c.POINTER(kop_pulsar_metadata)),
+    ('next', c.c_void_p),
+    ('end', c.c_void_p),
+    ('indexes', kop_pulsar_repeated),
+    ('left', c.c_int32),
+    ('index', c.c_int32),
+    ('size', c.c_int32),
+    ('is_batch', c.c_uint8),
+    ('compacted', c.c_uint8),
+    ('reserved', c.c_uint8 * 2),
+]
+kop_pulsar_message._fields_ = [
+    ('single', kop_pulsar_single),
+    ('payload', kop_slice),
+    ('batch_index', c.c_int32),
+    ('compacted_out', c.c_uint8),
+    ('reserved', c.c_uint8 * 3),
+]
+kop_pulsar_entry._fields_ = [
+    ('index', c.c_uint64),
+    ('broker_timestamp', c.c_uint64),
+    ('checked', kop_slice),
+    ('payload', kop_slice),
+    ('metadata', kop_pulsar_metadata),
+    ('present', c.c_uint32),
+    ('checksum', c.c_uint32),
+]
+kop_batch_head._fields_ = [
+    ('base_offset', c.c_int64),
+    ('base_timestamp', c.c_int64),
+    ('max_timestamp', c.c_int64),
+    ('producer_id', c.c_int64),
+    ('length', c.c_int32),
+    ('leader_epoch', c.c_int32),
+    ('last_offset_delta', c.c_int32),
+    ('base_sequence', c.c_int32),
+    ('count', c.c_int32),
+    ('crc', c.c_uint32),
+    ('attributes', c.c_int16),
+    ('producer_epoch', c.c_int16),
+    ('magic', c.c_int8),
+    ('reserved', c.c_uint8 * 3),
+]
+kop_record_ctx_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('max_decompressed_bytes', c.c_uint64),
+    ('max_record_bytes', c.c_uint64),
+]
+kop_batch_rules._fields_ = [
+    ('size', c.c_size_t),
+    ('now_ms', c.c_int64),
+    ('before_max_ms', c.c_int64),
+    ('after_max_ms', c.c_int64),
+    ('max_message_bytes', c.c_int32),
+    ('max_segment_bytes', c.c_int32),
+    ('produce_version', c.c_int32),
+    ('timestamp_type', c.c_int32),
+    ('codec', c.c_int32),
+    ('key_required', c.c_int32),
+    ('control_allowed', c.c_int32),
+    ('max_record_errors', c.c_int32),
+]
+kop_record_error._fields_ = [
+    ('index', c.c_int32),
+    ('reserved', c.c_int32),
+    ('message', c.c_char_p),
+]
+kop_batch_info._fields_ = [
+    ('max_timestamp', c.c_int64),
+    ('offset_of_max', c.c_int64),
+    ('producer_id', c.c_int64),
+    ('payload_len', c.c_size_t),
+    ('message', c.c_char_p),
+    ('record_errors', c.POINTER(kop_record_error)),
+    ('record_errors_len', c.c_int32),
+    ('count', c.c_int32),
+    ('first_sequence', c.c_int32),
+    ('last_sequence', c.c_int32),
+    ('codec', c.c_int32),
+    ('rebuild', c.c_int32),
+    ('head_differs', c.c_int32),
+    ('error', c.c_int16),
+    ('producer_epoch', c.c_int16),
+    ('attributes', c.c_int16),
+    ('magic', c.c_int8),
+    ('step', c.c_uint8),
+    ('reserved', c.c_uint8 * 4),
+]
+kop_record_header._fields_ = [
+    ('key', kop_slice),
+    ('value', kop_slice),
+]
+kop_record._fields_ = [
+    ('offset', c.c_int64),
+    ('timestamp', c.c_int64),
+    ('key', kop_slice),
+    ('value', kop_slice),
+    ('headers', kop_slice),
+    ('header_count', c.c_int32),
+    ('sequence', c.c_int32),
+    ('timestamp_type', c.c_int32),
+    ('size', c.c_int32),
+]
+kop_control._fields_ = [
+    ('version', c.c_int32),
+    ('type', c.c_int32),
+    ('coordinator_epoch', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_batch_options._fields_ = [
+    ('size', c.c_size_t),
+    ('max_bytes', c.c_size_t),
+    ('base_offset', c.c_int64),
+    ('producer_id', c.c_int64),
+    ('log_append_ms', c.c_int64),
+    ('leader_epoch', c.c_int32),
+    ('base_sequence', c.c_int32),
+    ('magic', c.c_int32),
+    ('codec', c.c_int32),
+    ('level', c.c_int32),
+    ('timestamp_type', c.c_int32),
+    ('flags', c.c_int32),
+    ('producer_epoch', c.c_int32),
+]
+kop_record_in._fields_ = [
+    ('offset', c.c_int64),
+    ('timestamp', c.c_int64),
+    ('key', kop_slice),
+    ('value', kop_slice),
+    ('headers', c.POINTER(kop_record_header)),
+    ('header_count', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_convert_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('max_bytes', c.c_uint64),
+]
+kop_to_pulsar_options._fields_ = [
+    ('size', c.c_size_t),
+    ('max_entry_bytes', c.c_size_t),
+    ('properties', c.POINTER(kop_pulsar_property)),
+    ('property_count', c.c_size_t),
+    ('producer_name', kop_slice),
+    ('control_key', kop_slice),
+    ('sequence_id', c.c_uint64),
+    ('publish_time_ms', c.c_int64),
+    ('format', c.c_int32),
+    ('key', c.c_int32),
+    ('compression', c.c_int32),
+    ('level', c.c_int32),
+    ('flags', c.c_int32),
+]
+kop_convert_entry._fields_ = [
+    ('head', kop_slice),
+    ('payload', kop_slice),
+    ('sequence_id', c.c_uint64),
+    ('highest_sequence_id', c.c_uint64),
+    ('max_timestamp', c.c_int64),
+    ('first_delta', c.c_int32),
+    ('num_messages', c.c_int32),
+    ('count', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_to_kafka_options._fields_ = [
+    ('size', c.c_size_t),
+    ('codec', c.c_int32),
+    ('level', c.c_int32),
+    ('leader_epoch', c.c_int32),
+    ('flags', c.c_int32),
+]
+kop_convert_batch._fields_ = [
+    ('head', kop_slice),
+    ('records', kop_slice),
+    ('base_offset', c.c_int64),
+    ('last_offset', c.c_int64),
+    ('max_timestamp', c.c_int64),
+    ('count', c.c_int32),
+    ('attributes', c.c_int32),
+]
+kop_convert_answer._fields_ = [
+    ('first_offset', c.c_int64),
+    ('last_offset', c.c_int64),
+    ('batches', c.POINTER(kop_convert_batch)),
+    ('batch_count', c.c_size_t),
+    ('chunk_uuid', kop_slice),
+    ('chunk', kop_slice),
+    ('chunk_id', c.c_int32),
+    ('chunk_count', c.c_int32),
+    ('chunk_total', c.c_int32),
+    ('kind', c.c_int32),
+    ('reason', c.c_int32),
+    ('format', c.c_int32),
+    ('writer', c.c_int32),
+    ('dropped', c.c_int32),
+]
+kop_convert_facts._fields_ = [
+    ('producer_id', c.c_int64),
+    ('base_timestamp', c.c_int64),
+    ('max_timestamp', c.c_int64),
+    ('base_sequence', c.c_int32),
+    ('leader_epoch', c.c_int32),
+    ('attributes', c.c_int32),
+    ('producer_epoch', c.c_int32),
+    ('has_base', c.c_uint8),
+    ('has_max', c.c_uint8),
+    ('reserved', c.c_uint8 * 6),
 ]
 kop_effect._fields_ = [
     ('kind', c.c_uint32),
@@ -1214,215 +1553,6 @@ kop_offset_result._fields_ = [
     ('probes', c.c_uint32),
     ('restarts', c.c_uint32),
 ]
-kop_pulsar_message_id._fields_ = [
-    ('ledger_id', c.c_uint64),
-    ('entry_id', c.c_uint64),
-    ('partition', c.c_int32),
-    ('batch_index', c.c_int32),
-    ('batch_size', c.c_int32),
-    ('reserved', c.c_int32),
-]
-kop_pulsar_repeated._fields_ = [
-    ('ptr', c.c_void_p),
-    ('len', c.c_uint32),
-    ('count', c.c_int32),
-    ('field', c.c_int32),
-    ('packed', c.c_uint32),
-]
-kop_pulsar_property._fields_ = [
-    ('key', kop_slice),
-    ('value', kop_slice),
-]
-kop_pulsar_encryption_key._fields_ = [
-    ('name', kop_slice),
-    ('value', kop_slice),
-    ('metadata', kop_pulsar_repeated),
-]
-kop_pulsar_metadata._fields_ = [
-    ('present', c.c_uint64),
-    ('sequence_id', c.c_uint64),
-    ('publish_time', c.c_uint64),
-    ('event_time', c.c_uint64),
-    ('highest_sequence_id', c.c_uint64),
-    ('txnid_least_bits', c.c_uint64),
-    ('txnid_most_bits', c.c_uint64),
-    ('deliver_at_time', c.c_int64),
-    ('producer_name', kop_slice),
-    ('replicated_from', kop_slice),
-    ('partition_key', kop_slice),
-    ('ordering_key', kop_slice),
-    ('encryption_algo', kop_slice),
-    ('encryption_param', kop_slice),
-    ('schema_version', kop_slice),
-    ('schema_id', kop_slice),
-    ('uuid', kop_slice),
-    ('properties', kop_pulsar_repeated),
-    ('replicate_to', kop_pulsar_repeated),
-    ('encryption_keys', kop_pulsar_repeated),
-    ('compacted_batch_indexes', kop_pulsar_repeated),
-    ('compression', c.c_int32),
-    ('uncompressed_size', c.c_uint32),
-    ('num_messages_in_batch', c.c_int32),
-    ('marker_type', c.c_int32),
-    ('num_chunks_from_msg', c.c_int32),
-    ('total_chunk_msg_size', c.c_int32),
-    ('chunk_id', c.c_int32),
-    ('entry_hash_min', c.c_uint32),
-    ('entry_hash_max', c.c_uint32),
-    ('partition_key_b64_encoded', c.c_uint8),
-    ('null_value', c.c_uint8),
-    ('null_partition_key', c.c_uint8),
-    ('reserved', c.c_uint8 * 17),
-]
-kop_pulsar_single._fields_ = [
-    ('event_time', c.c_uint64),
-    ('sequence_id', c.c_uint64),
-    ('partition_key', kop_slice),
-    ('ordering_key', kop_slice),
-    ('properties', kop_pulsar_repeated),
-    ('present', c.c_uint32),
-    ('payload_size', c.c_int32),
-    ('partition_key_b64_encoded', c.c_uint8),
-    ('null_value', c.c_uint8),
-    ('null_partition_key', c.c_uint8),
-    ('compacted_out', c.c_uint8),
-    ('reserved', c.c_uint8 * 4),
-]
-kop_pulsar_batch_iter._fields_ = [
-    ('metadata', c.POINTER(kop_pulsar_metadata)),
-    ('next', c.c_void_p),
-    ('end', c.c_void_p),
-    ('indexes', kop_pulsar_repeated),
-    ('left', c.c_int32),
-    ('index', c.c_int32),
-    ('size', c.c_int32),
-    ('is_batch', c.c_uint8),
-    ('compacted', c.c_uint8),
-    ('reserved', c.c_uint8 * 2),
-]
-kop_pulsar_message._fields_ = [
-    ('single', kop_pulsar_single),
-    ('payload', kop_slice),
-    ('batch_index', c.c_int32),
-    ('compacted_out', c.c_uint8),
-    ('reserved', c.c_uint8 * 3),
-]
-kop_pulsar_entry._fields_ = [
-    ('index', c.c_uint64),
-    ('broker_timestamp', c.c_uint64),
-    ('checked', kop_slice),
-    ('payload', kop_slice),
-    ('metadata', kop_pulsar_metadata),
-    ('present', c.c_uint32),
-    ('checksum', c.c_uint32),
-]
-kop_batch_head._fields_ = [
-    ('base_offset', c.c_int64),
-    ('base_timestamp', c.c_int64),
-    ('max_timestamp', c.c_int64),
-    ('producer_id', c.c_int64),
-    ('length', c.c_int32),
-    ('leader_epoch', c.c_int32),
-    ('last_offset_delta', c.c_int32),
-    ('base_sequence', c.c_int32),
-    ('count', c.c_int32),
-    ('crc', c.c_uint32),
-    ('attributes', c.c_int16),
-    ('producer_epoch', c.c_int16),
-    ('magic', c.c_int8),
-    ('reserved', c.c_uint8 * 3),
-]
-kop_record_ctx_config._fields_ = [
-    ('size', c.c_size_t),
-    ('alloc', c.POINTER(kop_alloc)),
-    ('max_decompressed_bytes', c.c_uint64),
-    ('max_record_bytes', c.c_uint64),
-]
-kop_batch_rules._fields_ = [
-    ('size', c.c_size_t),
-    ('now_ms', c.c_int64),
-    ('before_max_ms', c.c_int64),
-    ('after_max_ms', c.c_int64),
-    ('max_message_bytes', c.c_int32),
-    ('max_segment_bytes', c.c_int32),
-    ('produce_version', c.c_int32),
-    ('timestamp_type', c.c_int32),
-    ('codec', c.c_int32),
-    ('key_required', c.c_int32),
-    ('control_allowed', c.c_int32),
-    ('max_record_errors', c.c_int32),
-]
-kop_record_error._fields_ = [
-    ('index', c.c_int32),
-    ('reserved', c.c_int32),
-    ('message', c.c_char_p),
-]
-kop_batch_info._fields_ = [
-    ('max_timestamp', c.c_int64),
-    ('offset_of_max', c.c_int64),
-    ('producer_id', c.c_int64),
-    ('payload_len', c.c_size_t),
-    ('message', c.c_char_p),
-    ('record_errors', c.POINTER(kop_record_error)),
-    ('record_errors_len', c.c_int32),
-    ('count', c.c_int32),
-    ('first_sequence', c.c_int32),
-    ('last_sequence', c.c_int32),
-    ('codec', c.c_int32),
-    ('rebuild', c.c_int32),
-    ('head_differs', c.c_int32),
-    ('error', c.c_int16),
-    ('producer_epoch', c.c_int16),
-    ('attributes', c.c_int16),
-    ('magic', c.c_int8),
-    ('step', c.c_uint8),
-    ('reserved', c.c_uint8 * 4),
-]
-kop_record_header._fields_ = [
-    ('key', kop_slice),
-    ('value', kop_slice),
-]
-kop_record._fields_ = [
-    ('offset', c.c_int64),
-    ('timestamp', c.c_int64),
-    ('key', kop_slice),
-    ('value', kop_slice),
-    ('headers', kop_slice),
-    ('header_count', c.c_int32),
-    ('sequence', c.c_int32),
-    ('timestamp_type', c.c_int32),
-    ('size', c.c_int32),
-]
-kop_control._fields_ = [
-    ('version', c.c_int32),
-    ('type', c.c_int32),
-    ('coordinator_epoch', c.c_int32),
-    ('reserved', c.c_int32),
-]
-kop_batch_options._fields_ = [
-    ('size', c.c_size_t),
-    ('max_bytes', c.c_size_t),
-    ('base_offset', c.c_int64),
-    ('producer_id', c.c_int64),
-    ('log_append_ms', c.c_int64),
-    ('leader_epoch', c.c_int32),
-    ('base_sequence', c.c_int32),
-    ('magic', c.c_int32),
-    ('codec', c.c_int32),
-    ('level', c.c_int32),
-    ('timestamp_type', c.c_int32),
-    ('flags', c.c_int32),
-    ('producer_epoch', c.c_int32),
-]
-kop_record_in._fields_ = [
-    ('offset', c.c_int64),
-    ('timestamp', c.c_int64),
-    ('key', kop_slice),
-    ('value', kop_slice),
-    ('headers', c.POINTER(kop_record_header)),
-    ('header_count', c.c_int32),
-    ('reserved', c.c_int32),
-]
 kop_struct_info._fields_ = [
     ('size', c.c_size_t),
     ('name', c.c_char_p),
@@ -1476,7 +1606,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_convert_config, kop_to_pulsar_options, kop_convert_entry, kop_to_kafka_options, kop_convert_batch, kop_convert_answer, kop_convert_facts, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1485,6 +1615,69 @@ FUNCTIONS = {
     'kop_config_at': (c.c_int32, [c.c_int32, c.c_uint32, c.POINTER(kop_config_info)]),
     'kop_config_find': (c.c_int32, [c.c_int32, kop_slice, c.POINTER(kop_config_info)]),
     'kop_config_check': (c.c_int32, [c.c_int32, kop_slice, kop_slice, c.POINTER(c.c_char_p)]),
+    'kop_pulsar_message_id_compare': (c.c_int32, [c.POINTER(kop_pulsar_message_id), c.POINTER(kop_pulsar_message_id)]),
+    'kop_pulsar_property_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_property)]),
+    'kop_pulsar_encryption_key_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_encryption_key)]),
+    'kop_pulsar_string_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_slice)]),
+    'kop_pulsar_int_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int32)]),
+    'kop_pulsar_int64_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int64)]),
+    'kop_pulsar_metadata_init': (None, [c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_metadata_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_metadata_size': (c.c_size_t, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t]),
+    'kop_pulsar_metadata_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_single_init': (None, [c.POINTER(kop_pulsar_single)]),
+    'kop_pulsar_single_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_single)]),
+    'kop_pulsar_single_size': (c.c_size_t, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t]),
+    'kop_pulsar_single_write': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_batch_begin': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_metadata), kop_slice]),
+    'kop_pulsar_batch_next': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_message)]),
+    'kop_pulsar_batch_put': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, kop_slice, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_entry_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.c_uint32, c.POINTER(kop_pulsar_entry)]),
+    'kop_pulsar_entry_check': (c.c_int32, [c.POINTER(kop_pulsar_entry)]),
+    'kop_pulsar_entry_kind': (c.c_int32, [c.POINTER(kop_pulsar_metadata)]),
+    'kop_pulsar_entry_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.POINTER(kop_slice), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_codec_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
+    'kop_pulsar_codec_free': (None, [c.c_void_p]),
+    'kop_pulsar_decompress': (c.c_int32, [c.c_void_p, c.c_int32, kop_slice, c.c_uint32, c.c_size_t, c.POINTER(kop_slice)]),
+    'kop_pulsar_compress': (c.c_int32, [c.c_void_p, c.c_int32, c.c_int32, kop_slice, c.POINTER(kop_slice)]),
+    'kop_batch_next': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t), c.POINTER(c.c_int32)]),
+    'kop_batch_head_decode': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_batch_head)]),
+    'kop_batch_head_encode': (None, [c.POINTER(kop_batch_head), c.c_void_p]),
+    'kop_batch_check_crc': (c.c_int32, [c.c_void_p, c.c_size_t]),
+    'kop_batch_set_position': (None, [c.c_void_p, c.c_int64, c.c_int32]),
+    'kop_batch_head_patch': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_head)]),
+    'kop_batch_empty': (c.c_int32, [c.c_int64, c.c_int64, c.c_int32, c.c_void_p]),
+    'kop_record_ctx_config_init': (None, [c.POINTER(kop_record_ctx_config), c.c_size_t]),
+    'kop_record_ctx_new': (c.c_int32, [c.POINTER(kop_record_ctx_config), c.POINTER(c.c_void_p)]),
+    'kop_record_ctx_free': (None, [c.c_void_p]),
+    'kop_batch_rules_init': (None, [c.POINTER(kop_batch_rules), c.c_size_t]),
+    'kop_batch_validate': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.POINTER(kop_batch_info), c.c_size_t]),
+    'kop_batch_accept': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_info)]),
+    'kop_record_bytes_free': (None, [c.c_void_p, c.c_void_p]),
+    'kop_batch_rebuild': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.c_int32, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_batch_down_convert': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.c_int32, c.c_int64, c.c_size_t, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_record_begin': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t]),
+    'kop_record_next': (c.c_int32, [c.c_void_p, c.POINTER(kop_record)]),
+    'kop_record_header_next': (c.c_int32, [c.POINTER(kop_slice), c.POINTER(kop_record_header)]),
+    'kop_control_decode': (c.c_int32, [c.POINTER(kop_record), c.POINTER(kop_control)]),
+    'kop_batch_builder_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
+    'kop_batch_builder_free': (None, [c.c_void_p]),
+    'kop_batch_options_init': (None, [c.POINTER(kop_batch_options), c.c_size_t]),
+    'kop_batch_builder_begin': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_options)]),
+    'kop_batch_builder_append': (c.c_int32, [c.c_void_p, c.POINTER(kop_record_in)]),
+    'kop_batch_builder_size': (c.c_size_t, [c.c_void_p]),
+    'kop_batch_builder_finish': (c.c_int32, [c.c_void_p, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_convert_config_init': (None, [c.POINTER(kop_convert_config), c.c_size_t]),
+    'kop_convert_new': (c.c_int32, [c.POINTER(kop_convert_config), c.POINTER(c.c_void_p)]),
+    'kop_convert_free': (None, [c.c_void_p]),
+    'kop_convert_error_text': (c.c_char_p, [c.c_void_p]),
+    'kop_to_pulsar_options_init': (None, [c.POINTER(kop_to_pulsar_options), c.c_size_t]),
+    'kop_convert_to_pulsar': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_to_pulsar_options), c.POINTER(c.POINTER(kop_convert_entry)), c.POINTER(c.c_size_t)]),
+    'kop_to_kafka_options_init': (None, [c.POINTER(kop_to_kafka_options), c.c_size_t]),
+    'kop_convert_to_kafka': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.c_int64, c.c_int64, c.POINTER(kop_to_kafka_options), c.POINTER(kop_convert_answer)]),
+    'kop_convert_entry_to_kafka': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_entry), c.c_int64, c.c_int64, c.POINTER(kop_to_kafka_options), c.POINTER(kop_convert_answer)]),
+    'kop_convert_chunks_to_kafka': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_entry), kop_slice, c.c_int64, c.POINTER(kop_to_kafka_options), c.POINTER(kop_convert_answer)]),
+    'kop_convert_facts_read': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_convert_facts)]),
     'kop_engine_config_init': (c.c_int32, [c.POINTER(kop_engine_config), c.c_size_t]),
     'kop_engine_new': (c.c_int32, [c.POINTER(kop_engine_config), kop_now, c.POINTER(c.c_void_p)]),
     'kop_engine_free': (None, [c.c_void_p]),
@@ -1562,58 +1755,6 @@ FUNCTIONS = {
     'kop_offset_search_probe': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_probe)]),
     'kop_offset_search_answer': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_answer)]),
     'kop_offset_search_result': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_result)]),
-    'kop_pulsar_message_id_compare': (c.c_int32, [c.POINTER(kop_pulsar_message_id), c.POINTER(kop_pulsar_message_id)]),
-    'kop_pulsar_property_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_property)]),
-    'kop_pulsar_encryption_key_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_pulsar_encryption_key)]),
-    'kop_pulsar_string_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(kop_slice)]),
-    'kop_pulsar_int_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int32)]),
-    'kop_pulsar_int64_next': (c.c_int32, [c.POINTER(kop_pulsar_repeated), c.POINTER(c.c_int64)]),
-    'kop_pulsar_metadata_init': (None, [c.POINTER(kop_pulsar_metadata)]),
-    'kop_pulsar_metadata_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_metadata)]),
-    'kop_pulsar_metadata_size': (c.c_size_t, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t]),
-    'kop_pulsar_metadata_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
-    'kop_pulsar_single_init': (None, [c.POINTER(kop_pulsar_single)]),
-    'kop_pulsar_single_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_pulsar_single)]),
-    'kop_pulsar_single_size': (c.c_size_t, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t]),
-    'kop_pulsar_single_write': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
-    'kop_pulsar_batch_begin': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_metadata), kop_slice]),
-    'kop_pulsar_batch_next': (c.c_int32, [c.POINTER(kop_pulsar_batch_iter), c.POINTER(kop_pulsar_message)]),
-    'kop_pulsar_batch_put': (c.c_int32, [c.POINTER(kop_pulsar_single), c.POINTER(kop_pulsar_property), c.c_size_t, kop_slice, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
-    'kop_pulsar_entry_read': (c.c_int32, [c.c_void_p, c.c_size_t, c.c_uint32, c.POINTER(kop_pulsar_entry)]),
-    'kop_pulsar_entry_check': (c.c_int32, [c.POINTER(kop_pulsar_entry)]),
-    'kop_pulsar_entry_kind': (c.c_int32, [c.POINTER(kop_pulsar_metadata)]),
-    'kop_pulsar_entry_write': (c.c_int32, [c.POINTER(kop_pulsar_metadata), c.POINTER(kop_pulsar_property), c.c_size_t, c.POINTER(kop_slice), c.c_size_t, c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
-    'kop_pulsar_codec_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
-    'kop_pulsar_codec_free': (None, [c.c_void_p]),
-    'kop_pulsar_decompress': (c.c_int32, [c.c_void_p, c.c_int32, kop_slice, c.c_uint32, c.c_size_t, c.POINTER(kop_slice)]),
-    'kop_pulsar_compress': (c.c_int32, [c.c_void_p, c.c_int32, c.c_int32, kop_slice, c.POINTER(kop_slice)]),
-    'kop_batch_next': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t), c.POINTER(c.c_int32)]),
-    'kop_batch_head_decode': (c.c_int32, [c.c_void_p, c.c_size_t, c.POINTER(kop_batch_head)]),
-    'kop_batch_head_encode': (None, [c.POINTER(kop_batch_head), c.c_void_p]),
-    'kop_batch_check_crc': (c.c_int32, [c.c_void_p, c.c_size_t]),
-    'kop_batch_set_position': (None, [c.c_void_p, c.c_int64, c.c_int32]),
-    'kop_batch_head_patch': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_head)]),
-    'kop_batch_empty': (c.c_int32, [c.c_int64, c.c_int64, c.c_int32, c.c_void_p]),
-    'kop_record_ctx_config_init': (None, [c.POINTER(kop_record_ctx_config), c.c_size_t]),
-    'kop_record_ctx_new': (c.c_int32, [c.POINTER(kop_record_ctx_config), c.POINTER(c.c_void_p)]),
-    'kop_record_ctx_free': (None, [c.c_void_p]),
-    'kop_batch_rules_init': (None, [c.POINTER(kop_batch_rules), c.c_size_t]),
-    'kop_batch_validate': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.POINTER(kop_batch_info), c.c_size_t]),
-    'kop_batch_accept': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_info)]),
-    'kop_record_bytes_free': (None, [c.c_void_p, c.c_void_p]),
-    'kop_batch_rebuild': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(kop_batch_rules), c.c_int32, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
-    'kop_batch_down_convert': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t, c.c_int32, c.c_int64, c.c_size_t, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
-    'kop_record_begin': (c.c_int32, [c.c_void_p, c.c_void_p, c.c_size_t]),
-    'kop_record_next': (c.c_int32, [c.c_void_p, c.POINTER(kop_record)]),
-    'kop_record_header_next': (c.c_int32, [c.POINTER(kop_slice), c.POINTER(kop_record_header)]),
-    'kop_control_decode': (c.c_int32, [c.POINTER(kop_record), c.POINTER(kop_control)]),
-    'kop_batch_builder_new': (c.c_int32, [c.POINTER(kop_alloc), c.POINTER(c.c_void_p)]),
-    'kop_batch_builder_free': (None, [c.c_void_p]),
-    'kop_batch_options_init': (None, [c.POINTER(kop_batch_options), c.c_size_t]),
-    'kop_batch_builder_begin': (c.c_int32, [c.c_void_p, c.POINTER(kop_batch_options)]),
-    'kop_batch_builder_append': (c.c_int32, [c.c_void_p, c.POINTER(kop_record_in)]),
-    'kop_batch_builder_size': (c.c_size_t, [c.c_void_p]),
-    'kop_batch_builder_finish': (c.c_int32, [c.c_void_p, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
     'kop_struct_describe': (c.c_int32, [c.c_uint32, c.POINTER(kop_struct_info), c.c_size_t]),
     'kop_field_describe': (c.c_int32, [c.c_uint32, c.c_uint32, c.POINTER(kop_field_info), c.c_size_t]),
     'kop_field_find': (c.c_int32, [c.c_uint32, c.c_char_p, c.POINTER(c.c_uint32)]),

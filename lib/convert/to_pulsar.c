@@ -1,0 +1,525 @@
+/*
+ * A Kafka batch as Pulsar entries.
+ *
+ *    batch     [head 61][record][record][record][record][record]       decompressed first, if it is compressed
+ *                       '-------- piece --------'-- piece --...        as many records as an entry may hold
+ *    payload            [message][message][hole][message]              compressed, if it shall be
+ *    entry     [0x0e01, checksum, metadata][payload]
+ *
+ * A plain piece ends before the message that would make it too large. How large a compressed piece becomes is known
+ * afterwards, so it is tried with everything that is left, and again with less when that was too much.
+ */
+#include <string.h>
+
+#include "base/sized.h"
+#include "convert/convert.h"
+#include "convert/facts.h"
+#include "convert/message.h"
+#include "convert/native.h"
+#include "convert/property.h"
+#include "record/batch.h"
+#include "record/layout.h"
+
+enum {
+  DEFAULT_ENTRY = 5 * 1024 * 1024,
+  HEAD_FIXED =
+      128 + KOPI_FACTS_MAX, /* more than a head takes beside producer name, properties and key */
+  HEAD_KEY_MAX = 1024,      /* a longer key is not repeated in the head */
+  PER_PROPERTY = 24,
+  RESERVED_FLAGS = ~(KOP_TO_PULSAR_TRUST_CRC | KOP_TO_PULSAR_COUNT_MESSAGES | KOP_TO_PULSAR_RESTORE)
+};
+
+/* Where the walk over the records is; a copy goes back to it. */
+typedef struct cursor {
+  const uint8_t *p;
+  int32_t index; /* of the next record */
+  int32_t delta; /* of the next place */
+} cursor;
+
+typedef struct job {
+  kop_convert *c;
+  kop_to_pulsar_options options;
+  kop_batch_head head;
+  const uint8_t *batch;
+  size_t len;
+  const uint8_t *end; /* of the records */
+  int32_t compression;
+  int32_t dense; /* deltas are 0, 1, 2, ... whatever the records say */
+  int32_t indivisible;
+  size_t head_room; /* bound of an entry's head without its key */
+  size_t budget;    /* bound of a payload */
+} job;
+
+/* The messages between two cursors. */
+typedef struct piece {
+  cursor from;
+  int32_t num_messages;
+  int32_t count;
+  int64_t first_timestamp; /* of its first record */
+  int64_t max_timestamp;
+  kop_slice key;          /* of its first record */
+  kop_slice native;       /* what its records keep of a native entry; null: nothing */
+  int32_t native_changes; /* it ends where they keep something else */
+  kopi_kept kept;
+} piece;
+
+void kop_to_pulsar_options_init(kop_to_pulsar_options *options, size_t size) {
+  kop_to_pulsar_options defaults = {
+      .size = size,
+      .max_entry_bytes = DEFAULT_ENTRY,
+      .format = KOP_CONVERT_PULSAR,
+      .key = KOP_CONVERT_KEY_TEXT,
+      .compression = KOP_CONVERT_COMPRESSION_KEEP,
+      .level = KOP_PULSAR_LEVEL_DEFAULT,
+  };
+  kopi_sized_defaults(options, size, &defaults, sizeof defaults);
+}
+
+static kop_status check_options(const kop_to_pulsar_options *o) {
+  if (o->format != KOP_CONVERT_PULSAR && o->format != KOP_CONVERT_KAFKA) return KOP_ERR_INVALID;
+  if (o->key != KOP_CONVERT_KEY_TEXT && o->key != KOP_CONVERT_KEY_BASE64) return KOP_ERR_INVALID;
+  if ((o->flags & RESERVED_FLAGS) != 0) return KOP_ERR_INVALID;
+  if (o->property_count != 0 && o->properties == NULL) return KOP_ERR_INVALID;
+  if (o->max_entry_bytes > INT32_MAX) return KOP_ERR_INVALID;
+  if (o->compression < KOP_CONVERT_COMPRESSION_KEEP ||
+      o->compression > KOP_PULSAR_COMPRESSION_SNAPPY) {
+    return KOP_ERR_UNSUPPORTED;
+  }
+  return KOP_OK;
+}
+
+/* ---- the records of the batch -------------------------------------------------------------------- */
+
+/* Decompresses the records behind each other into `plain`. */
+static kop_status decompress(job *j, int32_t codec, const uint8_t *bytes, size_t len) {
+  kop_convert *c = j->c;
+  kop_status status = kopi_convert_decoder(c);
+  if (status == KOP_OK) status = kopi_decoder_begin(c->decoder, codec, 2, bytes, len);
+  size_t step = len * 4 < 64 * 1024 ? 64 * 1024 : len * 4;
+  for (size_t n = 1; status == KOP_OK && n != 0;) {
+    if (c->plain.len > c->max_bytes) {
+      return kopi_convert_fail(c, KOP_ERR_LIMIT, "the batch expands beyond max_bytes");
+    }
+    size_t room = c->plain.cap - c->plain.len;
+    if (room < 4096) room = step;
+    if (room > c->max_bytes + 1) room = c->max_bytes + 1;
+    uint8_t *p = kopi_buf_reserve(&c->plain, room);
+    if (p == NULL) return c->plain.status;
+    status = kopi_decoder_read(c->decoder, p, room, &n);
+    c->plain.len += n;
+  }
+  return status == KOP_OK ? status
+                          : kopi_convert_fail(c, status, "the batch cannot be decompressed");
+}
+
+static kop_status open_batch(job *j, cursor *first) {
+  kop_convert *c = j->c;
+  size_t size;
+  int32_t magic;
+  kop_status status = kop_batch_next(j->batch, j->len, &size, &magic);
+  if (status == KOP_ERR_NOT_FOUND) status = KOP_ERR_TRUNCATED;
+  if (status != KOP_OK) return kopi_convert_fail(c, status, "the batch is not whole");
+  if (magic != 2) return kopi_convert_fail(c, KOP_ERR_UNSUPPORTED, "the batch is a message set");
+  kopi_head_load(j->batch, &j->head);
+  j->len = size;
+  if ((j->options.flags & KOP_TO_PULSAR_TRUST_CRC) == 0) {
+    status = kop_batch_check_crc(j->batch, size);
+    if (status != KOP_OK) return kopi_convert_fail(c, status, "the checksum does not match");
+  }
+  const kop_batch_head *head = &j->head;
+  if (head->count < 0 || head->last_offset_delta < 0 || head->last_offset_delta == INT32_MAX ||
+      head->count > head->last_offset_delta + 1) {
+    return kopi_convert_fail(c, KOP_ERR_MALFORMED,
+                             "count and last offset delta contradict each other");
+  }
+  j->dense = head->count == head->last_offset_delta + 1;
+  if ((uint64_t)(head->last_offset_delta + 1 - head->count) * KOPI_MESSAGE_HOLE > c->max_bytes) {
+    return kopi_convert_fail(c, KOP_ERR_LIMIT, "the holes in the batch expand beyond max_bytes");
+  }
+  j->indivisible = head->producer_id != -1 || (head->attributes & KOP_BATCH_CONTROL) != 0;
+  int32_t codec = head->attributes & KOP_BATCH_CODEC_MASK;
+  if (codec > KOP_CODEC_ZSTD) return kopi_convert_fail(c, KOP_ERR_UNSUPPORTED, "unknown codec");
+  j->compression = j->options.compression != KOP_CONVERT_COMPRESSION_KEEP
+                       ? j->options.compression
+                       : kopi_compression_of_codec(codec);
+  const uint8_t *records = j->batch + KOPI_AT_RECORDS;
+  j->end = j->batch + size;
+  if (codec != KOP_CODEC_NONE && head->count > 0 && j->options.format == KOP_CONVERT_PULSAR) {
+    status = decompress(j, codec, records, size - KOPI_AT_RECORDS);
+    if (status != KOP_OK) return status;
+    records = c->plain.data;
+    j->end = records + c->plain.len;
+  }
+  *first = (cursor){.p = records};
+  return KOP_OK;
+}
+
+/* The record at the cursor, which stays; `next` is behind it. */
+static kop_status parse_record(const job *j, const cursor *at, kopi_record2 *r,
+                               const uint8_t **next) {
+  int32_t size;
+  const uint8_t *p = kopi_varint_read2(at->p, j->end, &size);
+  if (p == NULL || size < 0 || size > j->end - p) return KOP_ERR_MALFORMED;
+  if (!kopi_record2_parse(p, p + size, r)) return KOP_ERR_MALFORMED;
+  *next = p + size;
+  if (j->dense) {
+    r->offset_delta = at->index;
+  } else if (r->offset_delta < at->delta || r->offset_delta > j->head.last_offset_delta) {
+    return KOP_ERR_MALFORMED;
+  }
+  return KOP_OK;
+}
+
+/* ---- pieces -------------------------------------------------------------------------------------- */
+
+static void put_record(const job *j, const kopi_record2 *r, int64_t timestamp,
+                       const kopi_kept *kept, kopi_buf *out) {
+  if ((j->head.attributes & KOP_BATCH_CONTROL) != 0) {
+    kopi_message_put_control(r, timestamp, j->options.control_key, out);
+  } else if (kept != NULL && (kept->entry.ptr != NULL || kept->has_message)) {
+    kopi_message_put_native(r, timestamp, j->options.key, kept, &j->c->scratch, out);
+  } else {
+    kopi_message_put(r, timestamp, j->options.key, out);
+  }
+}
+
+/* Appends the holes before a delta, as far as `most` bytes of `out` go; 0 if not all. */
+static int put_holes(cursor *at, int32_t delta, size_t most, kopi_buf *out) {
+  while (at->delta < delta && out->len + KOPI_MESSAGE_HOLE <= most && out->status == KOP_OK) {
+    kopi_message_put_hole(out);
+    at->delta++;
+  }
+  return at->delta == delta;
+}
+
+static int same_native(kop_slice a, kop_slice b) {
+  return (a.ptr == NULL) == (b.ptr == NULL) && kopi_slice_equal(a, b);
+}
+
+/* 1 for a batch that has nothing to say beyond its records. */
+static int is_plain(const job *j) {
+  return !j->indivisible && (j->head.attributes & ~KOP_BATCH_CODEC_MASK) == 0;
+}
+
+/* Fills `out` with messages from the cursor on, until `most` bytes are there or the batch ends. Moves the cursor behind them. */
+static kop_status fill(const job *j, cursor *at, size_t most, piece *s, kopi_buf *out) {
+  int restore = (j->options.flags & KOP_TO_PULSAR_RESTORE) != 0;
+  *s = (piece){.from = *at, .first_timestamp = -1, .max_timestamp = -1};
+  size_t start = out->len;
+  most += start;
+  kopi_kept kept;
+  while (at->index < j->head.count) {
+    kopi_record2 r;
+    const uint8_t *next;
+    kop_status status = parse_record(j, at, &r, &next);
+    if (status != KOP_OK) return kopi_convert_fail(j->c, status, "a record is malformed");
+    if (at->delta != r.offset_delta && !put_holes(at, r.offset_delta, most, out)) break;
+    int64_t timestamp = kopi_wrap_add(j->head.base_timestamp, r.timestamp_delta);
+    if (restore) {
+      kopi_native_find(r.headers, r.header_count, &kept);
+      kept.native_times = kept.entry.ptr != NULL && is_plain(j);
+      s->native_changes = s->count > 0 && !same_native(kept.entry, s->native);
+      if (s->native_changes) break;
+      if (s->count == 0) most -= kept.entry.len < most ? kept.entry.len : most;
+    }
+    size_t before = out->len;
+    put_record(j, &r, timestamp, restore ? &kept : NULL, out);
+    if (out->len > most) {
+      out->len = before;
+      break;
+    }
+    if (out->status != KOP_OK) break;
+    if (s->count == 0) {
+      s->first_timestamp = timestamp;
+      s->key = r.key;
+      if (restore) {
+        s->native = kept.entry;
+        s->kept = kept;
+      }
+    }
+    if (timestamp > s->max_timestamp) s->max_timestamp = timestamp;
+    s->count++;
+    at->p = next;
+    at->index++;
+    at->delta++;
+  }
+  if (at->index == j->head.count) put_holes(at, j->head.last_offset_delta + 1, most, out);
+  s->num_messages = at->delta - s->from.delta;
+  return out->status;
+}
+
+static int at_end(const job *j, const cursor *at) {
+  return at->index == j->head.count && at->delta > j->head.last_offset_delta;
+}
+
+/* ---- entries ------------------------------------------------------------------------------------- */
+
+static void describe(const job *j, const piece *s, int whole, kop_convert_facts *facts) {
+  const kop_batch_head *head = &j->head;
+  kopi_facts_init(facts);
+  facts->producer_id = head->producer_id;
+  facts->producer_epoch = head->producer_epoch;
+  facts->base_sequence = head->base_sequence;
+  facts->leader_epoch = head->leader_epoch;
+  facts->attributes = (uint16_t)head->attributes & ~(int32_t)KOP_BATCH_CODEC_MASK;
+  if (j->options.format == KOP_CONVERT_KAFKA) return;
+  facts->base_timestamp = head->base_timestamp;
+  facts->max_timestamp = head->max_timestamp;
+  facts->has_base = whole && head->base_timestamp != s->first_timestamp;
+  int fixed = whole || (head->attributes & KOP_BATCH_LOG_APPEND_TIME) != 0;
+  facts->has_max = fixed && head->max_timestamp != s->max_timestamp;
+}
+
+static kop_status write_head(job *j, const piece *s, kop_slice payload, size_t plain_len, int whole,
+                             kop_convert_entry *entry) {
+  static const uint8_t format_name[] = "entry.format";
+  static const uint8_t format_kafka[] = "kafka";
+  kop_convert *c = j->c;
+  const kop_to_pulsar_options *o = &j->options;
+  int kafka = o->format == KOP_CONVERT_KAFKA;
+  kopi_buf_reset(&c->scratch);
+  size_t properties_size = (o->property_count + 2) * sizeof(kop_pulsar_property);
+  uint8_t *scratch = kopi_buf_reserve(&c->scratch, properties_size + KOPI_FACTS_MAX + HEAD_KEY_MAX);
+  if (scratch == NULL) return c->scratch.status;
+  kop_pulsar_property *properties = (kop_pulsar_property *)(void *)scratch;
+  uint8_t *facts_text = scratch + properties_size;
+  kop_convert_facts facts;
+  describe(j, s, whole, &facts);
+  size_t n = 0;
+  if (kafka) {
+    properties[n++] = (kop_pulsar_property){{format_name, sizeof format_name - 1},
+                                            {format_kafka, sizeof format_kafka - 1}};
+  }
+  /* What a native producer wrote, and nothing else, is a native entry again. */
+  if (s->native.ptr == NULL || !is_plain(j)) {
+    properties[n++] = (kop_pulsar_property){kopi_facts_name(),
+                                            {facts_text, kopi_facts_write(&facts, facts_text)}};
+  }
+  if (o->property_count != 0) {
+    memcpy(properties + n, o->properties, o->property_count * sizeof *properties);
+    n += o->property_count;
+  }
+
+  kop_pulsar_metadata md;
+  kop_pulsar_metadata_init(&md);
+  md.present = KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID |
+               KOP_PULSAR_HAS_PUBLISH_TIME | KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
+  md.producer_name = o->producer_name;
+  md.sequence_id = entry->sequence_id;
+  md.publish_time = (uint64_t)o->publish_time_ms;
+  md.num_messages_in_batch = entry->num_messages;
+  if ((o->flags & KOP_TO_PULSAR_COUNT_MESSAGES) != 0) {
+    md.present |= KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID;
+    md.highest_sequence_id = entry->highest_sequence_id;
+  }
+  if (s->native.ptr != NULL) {
+    const kop_pulsar_metadata *kept = &s->kept.metadata;
+    md.present |= kept->present;
+    md.producer_name = kept->producer_name;
+    md.sequence_id = kept->sequence_id;
+    md.publish_time = kept->publish_time;
+    md.replicated_from = kept->replicated_from;
+    md.replicate_to = kept->replicate_to;
+    md.schema_version = kept->schema_version;
+    md.schema_id = kept->schema_id;
+    md.deliver_at_time = kept->deliver_at_time;
+    entry->sequence_id = kept->sequence_id;
+  }
+  if (!kafka && j->compression != KOP_PULSAR_COMPRESSION_NONE) {
+    md.present |= KOP_PULSAR_HAS_COMPRESSION | KOP_PULSAR_HAS_UNCOMPRESSED_SIZE;
+    md.compression = j->compression;
+    md.uncompressed_size = (uint32_t)plain_len;
+  }
+  kop_slice key = s->key;
+  if ((j->head.attributes & KOP_BATCH_CONTROL) != 0) key = o->control_key;
+  kopi_key_form form = kopi_key_form_of(key, o->key);
+  if (!kafka && form.present && form.text_len <= HEAD_KEY_MAX) {
+    uint8_t *text = facts_text + KOPI_FACTS_MAX;
+    kopi_key_write(text, key, &form);
+    md.present |= KOP_PULSAR_HAS_PARTITION_KEY;
+    md.partition_key = (kop_slice){text, form.text_len};
+    if (form.coded) md.present |= KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED;
+    md.partition_key_b64_encoded = form.coded != 0;
+  }
+
+  size_t room = j->head_room + HEAD_KEY_MAX + s->native.len;
+  uint8_t *p = kopi_buf_reserve(&c->heads, room);
+  if (p == NULL) return c->heads.status;
+  size_t len;
+  kop_status status = kop_pulsar_entry_write(&md, properties, n, &payload, 1, p, room, &len);
+  if (status != KOP_OK) return status;
+  c->heads.len += len;
+  entry->head.len = len;
+  return KOP_OK;
+}
+
+/* Adds an entry to the list. Its slices are lengths only until the buffers stand still. */
+static kop_status add_entry(job *j, const piece *s, kop_slice payload, size_t plain_len,
+                            int whole) {
+  kop_convert *c = j->c;
+  size_t n = c->list.len / sizeof(kop_convert_entry);
+  kop_convert_entry entry = {
+      .payload = payload,
+      .max_timestamp = s->max_timestamp,
+      .sequence_id = j->options.sequence_id + n,
+      .first_delta = s->from.delta,
+      .num_messages = s->num_messages,
+      .count = s->count,
+  };
+  if (whole || (j->head.attributes & KOP_BATCH_LOG_APPEND_TIME) != 0) {
+    entry.max_timestamp = j->head.max_timestamp;
+  }
+  if ((j->options.flags & KOP_TO_PULSAR_COUNT_MESSAGES) != 0) {
+    entry.sequence_id = j->options.sequence_id + (uint64_t)s->from.delta;
+    entry.highest_sequence_id = entry.sequence_id + (uint64_t)s->num_messages - 1;
+  }
+  kop_status status = write_head(j, s, payload, plain_len, whole, &entry);
+  if (status != KOP_OK) return status;
+  kopi_buf_put(&c->list, &entry, sizeof entry);
+  return c->list.status;
+}
+
+static void fix_slices(job *j) {
+  kop_convert *c = j->c;
+  kop_convert_entry *entries = (kop_convert_entry *)(void *)c->list.data;
+  size_t n = c->list.len / sizeof *entries;
+  const uint8_t *head = c->heads.data;
+  const uint8_t *payload = j->options.format == KOP_CONVERT_KAFKA ? j->batch : c->data.data;
+  for (size_t i = 0; i < n; i++) {
+    entries[i].head.ptr = head;
+    entries[i].payload.ptr = payload;
+    head += entries[i].head.len;
+    payload += entries[i].payload.len;
+  }
+}
+
+static kop_status too_large(const job *j) {
+  return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "a record is larger than an entry may be");
+}
+
+static kop_status one_append(const job *j, const piece *s) {
+  return kopi_convert_fail(
+      j->c, KOP_ERR_LIMIT,
+      s->native_changes ? "the records keep facts of several entries, and have a producer id: "
+                          "a split would break its sequences"
+                        : "the batch is larger than an entry may be, and has a producer id: "
+                          "a split would break its sequences");
+}
+
+/* Plain pieces go straight into what is given out. */
+static kop_status make_plain(job *j, cursor *at) {
+  kopi_buf *out = &j->c->data;
+  do {
+    piece s;
+    size_t start = out->len;
+    kop_status status = fill(j, at, j->budget, &s, out);
+    if (status != KOP_OK) return status;
+    int done = at_end(j, at);
+    if (s.num_messages == 0) return too_large(j);
+    if (!done && j->indivisible) return one_append(j, &s);
+    kop_slice payload = {out->data + start, out->len - start};
+    status = add_entry(j, &s, payload, payload.len, done && s.from.index == 0 && s.from.delta == 0);
+    if (status != KOP_OK) return status;
+  } while (!at_end(j, at));
+  return KOP_OK;
+}
+
+/* One piece that is small enough when compressed; `most` is how much plain payload to try. */
+static kop_status make_compressed(job *j, cursor *at, size_t *most) {
+  kop_convert *c = j->c;
+  kopi_buf *messages = &c->data; /* plain messages stand behind what is given out */
+  const cursor from = *at;
+  for (;;) {
+    piece s;
+    size_t start = messages->len;
+    kop_status status = fill(j, at, *most, &s, messages);
+    if (status != KOP_OK) return status;
+    if (s.num_messages == 0) return too_large(j);
+    kop_slice plain = {messages->data + start, messages->len - start};
+    kop_slice packed;
+    status = kop_pulsar_compress(c->pulsar_codec, j->compression, j->options.level, plain, &packed);
+    messages->len = start;
+    if (status != KOP_OK) return status;
+    int done = at_end(j, at);
+    if (packed.len + s.native.len <= j->budget) {
+      if (!done && j->indivisible) return one_append(j, &s);
+      kopi_buf_put(messages, packed.ptr, packed.len);
+      if (messages->status != KOP_OK) return messages->status;
+      packed.ptr = messages->data + start;
+      return add_entry(j, &s, packed, plain.len, done && s.from.index == 0 && s.from.delta == 0);
+    }
+    if (s.num_messages == 1) return too_large(j);
+    if (j->indivisible) return one_append(j, &s);
+    /* As much as would fit at this ratio, and a tenth less; at least one message less. */
+    uint64_t guess = (uint64_t)plain.len * j->budget / packed.len;
+    *most = (size_t)(guess - guess / 10);
+    if (*most >= plain.len) *most = plain.len - 1;
+    *at = from;
+  }
+}
+
+static kop_status make_all_compressed(job *j, cursor *at) {
+  kop_status status = kopi_convert_pulsar_codec(j->c);
+  size_t most = j->c->max_bytes;
+  while (status == KOP_OK && !at_end(j, at)) {
+    status = make_compressed(j, at, &most);
+  }
+  return status;
+}
+
+/* The batch as it is, under a head. */
+static kop_status make_verbatim(job *j) {
+  piece s = {
+      .num_messages = j->head.last_offset_delta + 1,
+      .count = j->head.count,
+      .max_timestamp = j->head.max_timestamp,
+  };
+  if (j->len > j->budget) {
+    return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "the batch is larger than an entry may be");
+  }
+  return add_entry(j, &s, (kop_slice){j->batch, j->len}, j->len, 1);
+}
+
+static kop_status measure_head(job *j) {
+  const kop_to_pulsar_options *o = &j->options;
+  uint64_t room = HEAD_FIXED + (uint64_t)o->producer_name.len;
+  for (size_t i = 0; i < o->property_count; i++) {
+    room += (uint64_t)o->properties[i].key.len + o->properties[i].value.len + PER_PROPERTY;
+    if (room > INT32_MAX) return KOP_ERR_LIMIT;
+  }
+  size_t with_key = (size_t)room + HEAD_KEY_MAX;
+  if (with_key >= o->max_entry_bytes) {
+    return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "max_entry_bytes has no room for a payload");
+  }
+  j->head_room = (size_t)room;
+  j->budget = o->max_entry_bytes - with_key;
+  return KOP_OK;
+}
+
+kop_status kop_convert_to_pulsar(kop_convert *convert, const uint8_t *batch, size_t len,
+                                 const kop_to_pulsar_options *options,
+                                 const kop_convert_entry **entries, size_t *count) {
+  kopi_convert_begin(convert);
+  *entries = NULL;
+  *count = 0;
+  job j = {.c = convert, .batch = batch, .len = len};
+  kop_to_pulsar_options_init(&j.options, sizeof j.options);
+  kop_status status = kopi_sized_load(&j.options, sizeof j.options, options);
+  if (status == KOP_OK) status = check_options(&j.options);
+  if (status == KOP_OK) status = measure_head(&j);
+  cursor at;
+  if (status == KOP_OK) status = open_batch(&j, &at);
+  if (status != KOP_OK) return status;
+  if (j.options.format == KOP_CONVERT_KAFKA) {
+    status = make_verbatim(&j);
+  } else if (j.compression != KOP_PULSAR_COMPRESSION_NONE) {
+    status = make_all_compressed(&j, &at);
+  } else {
+    status = make_plain(&j, &at);
+  }
+  if (status != KOP_OK) return status;
+  fix_slices(&j);
+  *entries = (const kop_convert_entry *)(const void *)convert->list.data;
+  *count = convert->list.len / sizeof(kop_convert_entry);
+  return KOP_OK;
+}

@@ -1,0 +1,177 @@
+/*
+ * Time of conversion between Kafka batches and Pulsar entries, the checksums of both included.
+ *
+ *   bench_convert      prints "NAME MESSAGES TO_PULSAR_NS TO_KAFKA_NS ALLOCATIONS", times per message
+ *
+ * A batch has 1,000 records with values of 100 bytes, unless the name says otherwise. A figure is processor time, the best of
+ * ROUNDS rounds; ALLOCATIONS counts those of all rounds after the first.
+ */
+#include <kop/convert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "support/rng.h"
+
+enum { ROUNDS = 15, ROUND_NS = 40000000 };
+
+typedef struct shape {
+  const char *name;
+  int records;
+  size_t value;
+  size_t key; /* SIZE_MAX: eight bytes that are no text */
+  int headers;
+  int codec;
+} shape;
+
+static const shape shapes[] = {
+    {"100B", 1000, 100, 0, 0, KOP_CODEC_NONE},
+    {"100B-key", 1000, 100, 10, 0, KOP_CODEC_NONE},
+    {"100B-binary-key", 1000, 100, SIZE_MAX, 0, KOP_CODEC_NONE},
+    {"100B-key-2-headers", 1000, 100, 10, 2, KOP_CODEC_NONE},
+    {"100B-in-tens", 10, 100, 10, 0, KOP_CODEC_NONE},
+    {"1KB-key", 1000, 1000, 10, 0, KOP_CODEC_NONE},
+    {"100B-key-lz4", 1000, 100, 10, 0, KOP_CODEC_LZ4},
+    {"100B-key-zstd", 1000, 100, 10, 0, KOP_CODEC_ZSTD},
+};
+
+static size_t allocations;
+
+static void *count_realloc(void *user_data, void *ptr, size_t size) {
+  (void)user_data;
+  allocations++;
+  return realloc(ptr, size);
+}
+
+static void count_free(void *user_data, void *ptr) {
+  (void)user_data;
+  free(ptr);
+}
+
+static void must(kop_status status, const char *what) {
+  if (status == KOP_OK) return;
+  fprintf(stderr, "bench_convert: %s: %s\n", what, kop_strerror(status));
+  exit(1);
+}
+
+static double now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void fill(uint8_t *p, size_t n, uint64_t *seed) {
+  for (size_t i = 0; i < n; i++) {
+    p[i] = (uint8_t) "order, item, price; 0123456789ab"[rng_next(seed) % 32];
+  }
+}
+
+static uint8_t *make_batch(const shape *s, size_t *len) {
+  kop_batch_builder *b;
+  must(kop_batch_builder_new(NULL, &b), "builder");
+  kop_batch_options options;
+  kop_batch_options_init(&options, sizeof options);
+  options.codec = s->codec;
+  options.producer_id = 2001;
+  options.producer_epoch = 0;
+  options.base_sequence = 0;
+  must(kop_batch_builder_begin(b, &options), "begin");
+  uint64_t seed = 42;
+  uint8_t *value = malloc(s->value);
+  for (int i = 0; i < s->records; i++) {
+    char text[32];
+    int n = snprintf(text, sizeof text, "user-%05d", (int)(rng_next(&seed) % 100000));
+    uint8_t number[8] = {0, 0, 0, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i};
+    fill(value, s->value, &seed);
+    const kop_record_header headers[2] = {
+        {{(const uint8_t *)"trace", 5}, {(const uint8_t *)"0123456789abcdef", 16}},
+        {{(const uint8_t *)"source", 6}, {(const uint8_t *)"bench", 5}}};
+    kop_record_in record = {
+        .offset = -1,
+        .timestamp = 1700000000000 + i / 20,
+        .value = {value, s->value},
+        .headers = headers,
+        .header_count = s->headers,
+    };
+    if (s->key > 0) {
+      record.key = s->key == SIZE_MAX ? (kop_slice){number, 8}
+                                      : (kop_slice){(const uint8_t *)text, (size_t)n};
+    }
+    must(kop_batch_builder_append(b, &record), "append");
+  }
+  free(value);
+  const uint8_t *batch;
+  must(kop_batch_builder_finish(b, &batch, len), "finish");
+  uint8_t *copy = malloc(*len);
+  memcpy(copy, batch, *len);
+  kop_batch_builder_free(b);
+  return copy;
+}
+
+static void to_pulsar(kop_convert *c, const uint8_t *batch, size_t len,
+                      const kop_convert_entry **entry) {
+  kop_to_pulsar_options o;
+  kop_to_pulsar_options_init(&o, sizeof o);
+  o.publish_time_ms = 1700000000000;
+  size_t n;
+  must(kop_convert_to_pulsar(c, batch, len, &o, entry, &n), "to_pulsar");
+}
+
+static void to_kafka(kop_convert *c, const uint8_t *entry, size_t len, int records) {
+  kop_convert_answer answer;
+  must(kop_convert_to_kafka(c, entry, len, 1000, 1000 + records - 1, NULL, &answer), "to_kafka");
+  if (answer.kind != KOP_ANSWER_BATCHES || answer.batches[0].count != records) {
+    fprintf(stderr, "bench_convert: the entry did not come back: %s\n", kop_convert_error_text(c));
+    exit(1);
+  }
+}
+
+static void run(const shape *s) {
+  const kop_alloc alloc = {.size = sizeof alloc, .realloc = count_realloc, .free = count_free};
+  kop_convert_config config;
+  kop_convert_config_init(&config, sizeof config);
+  config.alloc = &alloc;
+  kop_convert *c;
+  must(kop_convert_new(&config, &c), "new");
+  size_t len;
+  uint8_t *batch = make_batch(s, &len);
+  const kop_convert_entry *e;
+  to_pulsar(c, batch, len, &e);
+  size_t entry_len = e->head.len + e->payload.len;
+  uint8_t *entry = malloc(entry_len);
+  memcpy(entry, e->head.ptr, e->head.len);
+  memcpy(entry + e->head.len, e->payload.ptr, e->payload.len);
+  to_kafka(c, entry, entry_len, s->records);
+
+  double best[2] = {1e18, 1e18};
+  size_t before = allocations;
+  for (int round = 0; round < 2 * ROUNDS; round++) {
+    double start = now_ns();
+    double took;
+    size_t turns = 0;
+    do {
+      if (round % 2 == 0) {
+        to_pulsar(c, batch, len, &e);
+      } else {
+        to_kafka(c, entry, entry_len, s->records);
+      }
+      turns++;
+      took = now_ns() - start;
+    } while (took < ROUND_NS);
+    double each = took / (double)turns / s->records;
+    if (each < best[round % 2]) best[round % 2] = each;
+  }
+  printf("%s %d %.1f %.1f %zu\n", s->name, s->records, best[0], best[1], allocations - before);
+  fflush(stdout);
+  free(entry);
+  free(batch);
+  kop_convert_free(c);
+}
+
+int main(void) {
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    run(&shapes[i]);
+  }
+  return 0;
+}

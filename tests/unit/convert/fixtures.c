@@ -1,0 +1,2 @@
+/* The reader of tests/fixtures/kop that the tests of entries have. */
+#include "unit/pulsar/fixtures.c"
