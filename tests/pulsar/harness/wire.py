@@ -392,13 +392,13 @@ class Closed(Exception):
 class Connection:
     """One connection, read by a thread of its own, so that PINGs are answered whatever the test does."""
 
-    def __init__(self, port, token=None, tls=None, pong=True, host="127.0.0.1", **connect):
+    def __init__(self, port, token=None, tls=None, tls_name=None, pong=True, host="127.0.0.1", **connect):
         self.socket = socket.create_connection((host, port), 10)
         self.socket.settimeout(None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             context = ssl.create_default_context(cafile=tls)
-            self.socket = context.wrap_socket(self.socket, server_hostname=host)
+            self.socket = context.wrap_socket(self.socket, server_hostname=tls_name or host)
         self.requests = itertools.count(1)
         self.frames = collections.deque()  # that nobody has taken yet, with the time of their arrival
         self.closed = False
