@@ -56,7 +56,8 @@ typedef struct kop_engine_config {
   uint64_t
       max_frame_bytes_total; /**< All frames of 64 KiB and more held at a time. Default 256 MiB; at least socket.request.max.bytes. */
   uint64_t max_small_bytes_total; /**< All smaller frames. Default 64 MiB. */
-  uint64_t max_lent_bytes;        /**< READ results held for replies. Default 256 MiB. */
+  uint64_t
+      max_lent_bytes; /**< READ results held for replies, and what open READs may bring. Default 256 MiB. Only single batches of more than 1 MiB (or an eighth of it) may pass it. */
   uint64_t kept_read_bytes; /**< READ results kept for a fetch that comes again. Default 16 MiB. */
   uint32_t max_partitions;  /**< Partitions of all topics. Default 200,000. */
   uint32_t max_effects;     /**< Effects per drain. Default 1,024. */

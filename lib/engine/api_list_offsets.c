@@ -7,6 +7,7 @@
 #include "engine/api.h"
 #include "engine/lease.h"
 #include "engine/read.h"
+#include "engine/room.h"
 #include "engine/topic.h"
 
 enum {
@@ -26,6 +27,7 @@ struct list;
 
 typedef struct list_item {
   kopi_read_waiter waiter; /* first */
+  kopi_room_waiter room;
   struct list *list;
   kopi_partition *p; /* held while something is open */
   kopi_read *read;
@@ -109,7 +111,7 @@ static bool search_batch(kop_engine *e, list_item *item, const kop_read_batch *b
   return known;
 }
 
-static void search(kop_engine *e, list_item *item, kop_now now);
+static void search(kop_engine *e, list_item *item, bool waited, kop_now now);
 
 static void on_read(kop_engine *e, kopi_read_waiter *w, kop_now now) {
   list_item *item = (list_item *)w;
@@ -123,22 +125,34 @@ static void on_read(kop_engine *e, kopi_read_waiter *w, kop_now now) {
   item->position = read->next_offset;
   item->read = NULL;
   kopi_read_put(e, read, w);
-  if (known || !moved || item->p->topic == NULL) {
+  if (known || !moved) {
     finish(e, item, now);
   } else {
-    search(e, item, now);
+    search(e, item, false, now);
   }
 }
 
+static void on_room(kop_engine *e, kopi_room_waiter *w, kop_now now) {
+  search(e, KOPI_CONTAINER_OF(w, list_item, room), true, now);
+}
+
 /* Reads on from item->position until the record is found or the log ends. */
-static void search(kop_engine *e, list_item *item, kop_now now) {
-  if (item->position >= item->p->high_watermark) {
+static void search(kop_engine *e, list_item *item, bool waited, kop_now now) {
+  kopi_partition *p = item->p;
+  if (p->topic == NULL) fail(item, KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+  if (item->position >= p->high_watermark || p->topic == NULL) {
     finish(e, item, now);
     return;
   }
+  uint32_t bytes = SEARCH_BYTES;
+  bool there = kopi_read_is_there(p, item->position);
+  if (!there && !kopi_room_grant(e, bytes, waited, &bytes)) {
+    item->room.go = on_room;
+    kopi_room_wait(e, &item->room);
+    return;
+  }
   item->waiter.ready = on_read;
-  item->read = kopi_read_get(e, item->p, item->position, item->p->high_watermark, SEARCH_BYTES,
-                             &item->waiter, now);
+  item->read = kopi_read_get(e, p, item->position, p->high_watermark, bytes, &item->waiter, now);
   if (item->read == NULL) {
     fail(item, KOP_KAFKA_KAFKA_STORAGE_ERROR);
     finish(e, item, now);
@@ -157,7 +171,7 @@ static void on_listed(kop_engine *e, kopi_op *op, const kop_completion *c, kop_n
     item->position =
         found->base_offset < item->p->log_start ? item->p->log_start : found->base_offset;
     item->max_timestamp = found->max_timestamp;
-    search(e, item, now);
+    search(e, item, false, now);
     return;
   } else if (c->outcome == KOP_REJECTED) {
     fail(item, c->kafka_error);

@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "engine/read.h"
 #include "engine/request.h"
+#include "engine/room.h"
 
 enum {
   SEND_SLICES = 512, /* per SEND, unless one reply alone has more */
@@ -268,7 +268,7 @@ void kopi_settle(kop_engine *e, kop_now now) {
       if (c->state == KOPI_CONN_OPEN) kopi_conn_parse(e, c, now);
       update_flow(e, c);
     }
-  } while (kopi_reads_wake(e, now) || kopi_frames_admit(e));
+  } while (kopi_room_wake(e, now) || kopi_frames_admit(e));
 }
 
 void kopi_conns_shutdown(kop_engine *e, kop_now now) {

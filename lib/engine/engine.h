@@ -113,8 +113,9 @@ struct kop_engine {
   kopi_link all_reads;
   kopi_read *free_reads;
   uint32_t free_reads_len;
-  kopi_request *room_waiters; /* fetches that wait until fewer bytes are lent, in order */
-  uint64_t lent_bytes;
+  kopi_link room_waiters; /* see room.h */
+  uint64_t lent_bytes;    /* held for replies */
+  uint64_t asked_bytes;   /* of open READs */
   kopi_map_u64 sessions;
   kopi_link session_lru; /* the one not used for longest first */
   uint64_t session_random;

@@ -14,6 +14,7 @@
 #include "engine/partition.h"
 #include "engine/read.h"
 #include "engine/request.h"
+#include "engine/room.h"
 #include "engine/topic.h"
 
 typedef struct kopi_fetch kopi_fetch;
@@ -86,6 +87,7 @@ enum kopi_fetch_state {
 };
 
 struct kopi_fetch {
+  kopi_room_waiter room; /* first */
   kopi_request *r;
   kopi_fetch_set *set;
   kopi_fetch_session *session; /* NULL: none */
@@ -102,6 +104,7 @@ struct kopi_fetch {
   uint32_t reading;    /* open READs */
   uint64_t promised;   /* max_bytes of the open READs */
   uint64_t read_bytes; /* in the parts that are done */
+  uint64_t converted;  /* bytes of the parts' old message sets */
 };
 
 /* ---- fetch.c: sets, members, waiting ---- */

@@ -5,7 +5,8 @@
  *              read_bytes    promised             next
  *
  * A READ is issued while max_bytes - read_bytes - promised leaves something for it, so a store far away is asked for
- * several partitions at once, and the sum never passes max bytes but for the one batch that a reply always may hold.
+ * several partitions at once, and the sum never passes max bytes but for the one batch that a reply always may hold. All
+ * fetches together are bounded by room.h.
  */
 #include "engine/fetch.h"
 
@@ -76,7 +77,7 @@ void kopi_fetch_judge(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part
 
 /* ---- reading ---- */
 
-static void read_on(kop_engine *e, kopi_fetch *f, kop_now now);
+static void read_on(kop_engine *e, kopi_fetch *f, bool waited, kop_now now);
 
 static bool wants_data(const kopi_fetch_part *part) {
   return part->error == 0 && part->member->p != NULL && part->diverging_epoch < 0 &&
@@ -114,15 +115,14 @@ static void on_ready(kop_engine *e, kopi_read_waiter *w, kop_now now) {
     uint32_t index = (uint32_t)(part - f->parts);
     if (index < f->next) f->next = index; /* parts behind it that are done are passed over */
   }
-  read_on(e, f, now);
+  read_on(e, f, false, now);
 }
 
-/* False: no memory. */
-static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint64_t bytes,
+/* Reads for one part. False: it has to read on behind a hole. */
+static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint32_t bytes,
                   kop_now now) {
-  uint32_t max = part->max_bytes < bytes ? part->max_bytes : (uint32_t)bytes;
   part->waiter.ready = on_ready;
-  part->read = kopi_read_get(e, part->member->p, part->offset, part->high_watermark, max,
+  part->read = kopi_read_get(e, part->member->p, part->offset, part->high_watermark, bytes,
                              &part->waiter, now);
   if (part->read == NULL) {
     part->error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
@@ -130,28 +130,37 @@ static bool issue(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part, uint64_t 
   }
   if (part->read->state == KOPI_READ_READY) return take(e, f, part);
   part->reading = true;
-  part->promised = max;
-  f->promised += max;
+  part->promised = bytes;
+  f->promised += bytes;
   f->reading++;
   return true;
 }
 
-static void resume(kop_engine *e, kopi_request *r, kop_now now) {
-  kopi_fetch *f = r->state_of_api;
-  if (f->state == KOPI_FETCH_READING) read_on(e, f, now);
+static void on_room(kop_engine *e, kopi_room_waiter *w, kop_now now) {
+  read_on(e, (kopi_fetch *)w, true, now);
 }
 
-static void read_on(kop_engine *e, kopi_fetch *f, kop_now now) {
+/* Without room a fetch that has nothing waits for it; one that has something makes do with that. */
+static void read_on(kop_engine *e, kopi_fetch *f, bool waited, kop_now now) {
   while (f->next < f->parts_len) {
     kopi_fetch_part *part = &f->parts[f->next];
     if (!wants_data(part) || part->read != NULL) {
       f->next++;
       continue;
     }
-    uint64_t bytes = remaining(f);
-    if (bytes == 0 && f->reading > 0) return; /* what is open may turn out shorter */
-    if (bytes == 0 && f->read_bytes > 0) break;
-    if (f->reading == 0 && f->read_bytes == 0 && !kopi_reads_have_room(e, f->r, resume)) return;
+    uint64_t left = remaining(f);
+    if (left == 0 && f->reading > 0) return; /* what is open may turn out shorter */
+    if (left == 0 && f->read_bytes > 0) break;
+    uint32_t bytes = part->max_bytes < left ? part->max_bytes : (uint32_t)left;
+    bool there = kopi_read_is_there(part->member->p, part->offset);
+    if (!there && !kopi_room_grant(e, bytes, waited, &bytes)) {
+      if (f->reading > 0) return; /* it is asked again when that is answered */
+      if (f->read_bytes > 0) break;
+      f->room.go = on_room;
+      kopi_room_wait(e, &f->room);
+      return;
+    }
+    waited = false;
     if (issue(e, f, part, bytes, now)) f->next++;
   }
   if (f->reading == 0) kopi_fetch_reply(e, f, now);
@@ -198,6 +207,7 @@ static void on_release(kop_engine *e, kopi_request *r) {
     kopi_fetch_part *part = &f->parts[i];
     if (part->read != NULL) kopi_read_put(e, part->read, &part->waiter);
     kop_record_bytes_free(e->records, part->converted);
+    e->lent_bytes -= part->converted_len;
   }
 }
 
@@ -209,7 +219,7 @@ static void read_all(kop_engine *e, kopi_request *r, kop_now now) {
     kopi_fetch_end(e, f);
     return;
   }
-  read_on(e, f, now);
+  read_on(e, f, false, now);
 }
 
 void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
@@ -227,6 +237,7 @@ void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
 }
 
 void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f) {
+  kopi_room_leave(&f->room);
   for (uint32_t i = 0; i < f->parts_len; i++) {
     kopi_fetch_part *part = &f->parts[i];
     if (!part->reading) continue;

@@ -58,8 +58,13 @@ static uint32_t before_zstd(const kopi_fetch_part *part) {
   return n;
 }
 
-/* Fetch 0 to 3: the batches of the part as one message set of magic 0 or 1. */
+/*
+ * Fetch 0 to 3: the batches of the part as one message set of magic 0 or 1. These are copies, so all of a reply together are
+ * bounded: what has no room any more is left to the next fetch.
+ */
 static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
+  uint64_t limit = (uint64_t)e->settings.socket_request_max_bytes;
+  limit = f->converted < limit ? limit - f->converted : 0;
   kopi_buf whole;
   kopi_buf_init(&whole, &e->alloc, part->bytes);
   uint32_t n = before_zstd(part);
@@ -73,13 +78,17 @@ static void down_convert(kop_engine *e, kopi_fetch *f, kopi_fetch_part *part) {
   }
   kop_status status = whole.status;
   if (status == KOP_OK) {
-    status = kop_batch_down_convert(e->records, whole.data, whole.len, f->r->version >= 2 ? 1 : 0,
-                                    part->offset, (size_t)e->settings.socket_request_max_bytes,
-                                    &part->converted, &part->converted_len);
+    status =
+        kop_batch_down_convert(e->records, whole.data, whole.len, f->r->version >= 2 ? 1 : 0,
+                               part->offset, (size_t)limit, &part->converted, &part->converted_len);
   }
   kopi_buf_free(&whole);
+  bool later = status == KOP_ERR_LIMIT && f->converted > 0;
   part->bytes = part->converted_len;
   part->batches = 0;
+  f->converted += part->converted_len;
+  e->lent_bytes += part->converted_len;
+  if (later) return;
   if (status == KOP_ERR_UNSUPPORTED) part->error = KOP_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
   if (status != KOP_OK && status != KOP_ERR_UNSUPPORTED) part->error = KOP_KAFKA_CORRUPT_MESSAGE;
 }

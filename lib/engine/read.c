@@ -1,11 +1,13 @@
 /* Shared READs and kept results. */
 #include "engine/read.h"
 
+#include <kop/kafka_error.h>
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "engine/request.h"
+#include "engine/room.h"
 
 enum {
   KEEP_MS = 5000,
@@ -176,6 +178,8 @@ static int16_t take_result(kop_engine *e, kopi_read *read, const kopi_op *op,
 static void on_read(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   kopi_read *read = op->owner;
   kopi_partition *p = read->held;
+  e->asked_bytes -= read->asked;
+  read->asked = 0;
   read->op = op->state == KOPI_OP_LENT ? op : NULL;
   read->bytes = 0;
   read->error = take_result(e, read, op, c);
@@ -199,12 +203,21 @@ static void on_read(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now
 
 /* ---- getting ---- */
 
-kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end,
-                         uint32_t max_bytes, kopi_read_waiter *w, kop_now now) {
-  (void)now;
+static kopi_read *find(const kopi_partition *p, int64_t offset) {
   kopi_read *read = p->reads;
   while (read != NULL && (read->offset != offset || read->state == KOPI_READ_READY))
     read = read->next;
+  return read;
+}
+
+bool kopi_read_is_there(const kopi_partition *p, int64_t offset) {
+  return find(p, offset) != NULL;
+}
+
+kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end,
+                         uint32_t max_bytes, kopi_read_waiter *w, kop_now now) {
+  (void)now;
+  kopi_read *read = find(p, offset);
   if (read == NULL) {
     read = new_read(e);
     kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_READ, p->id, on_read, read);
@@ -217,6 +230,8 @@ kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64
     read->held = p;
     read->offset = offset;
     read->state = KOPI_READ_OPEN;
+    read->asked = kopi_room_charge(e, max_bytes);
+    e->asked_bytes += read->asked;
     read->next = p->reads;
     p->reads = read;
     op->flags = KOP_READ_AT_LEAST_ONE | KOP_READ_MAY_LEND;
@@ -268,32 +283,6 @@ void kopi_reads_expire(kop_engine *e, kop_now now) {
   while (e->kept_oldest != NULL && e->kept_oldest->kept_until <= now.mono_ns)
     end_read(e, e->kept_oldest);
   if (e->kept_oldest != NULL) kopi_alarm_set(e, &e->kept_alarm, e->kept_oldest->kept_until);
-}
-
-bool kopi_reads_have_room(kop_engine *e, kopi_request *r,
-                          void (*resume)(kop_engine *e, kopi_request *r, kop_now now)) {
-  if (e->lent_bytes == 0 || e->lent_bytes < e->cfg.max_lent_bytes) return true;
-  r->resume = resume;
-  r->wait_next = NULL;
-  kopi_request_pin(r);
-  kopi_request **link = &e->room_waiters;
-  while (*link != NULL)
-    link = &(*link)->wait_next;
-  *link = r;
-  return false;
-}
-
-bool kopi_reads_wake(kop_engine *e, kop_now now) {
-  bool woken = false;
-  while (e->room_waiters != NULL && (e->lent_bytes == 0 || e->lent_bytes < e->cfg.max_lent_bytes)) {
-    kopi_request *r = e->room_waiters;
-    e->room_waiters = r->wait_next;
-    r->wait_next = NULL;
-    r->resume(e, r, now);
-    kopi_request_unpin(e, r, now);
-    woken = true;
-  }
-  return woken;
 }
 
 void kopi_reads_free(kop_engine *e) {

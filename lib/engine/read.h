@@ -34,8 +34,9 @@ struct kopi_read {
   uint64_t kept_until;
   uint32_t users;
   uint8_t state;
-  int16_t error; /* Kafka's, when READY */
-  kopi_op *op;   /* open, or lent */
+  int16_t error;  /* Kafka's, when READY */
+  uint64_t asked; /* while it is open: what it counts as, see room.h */
+  kopi_op *op;    /* open, or lent */
   kopi_read_waiter *waiters;
 
   kop_read_batch *batches; /* the result; its slices lie behind it in the same memory */
@@ -48,10 +49,13 @@ struct kopi_read {
 
 /*
  * The result of reading from `offset`, at least one batch, about max_bytes. READY at once if it is kept; otherwise `w->ready` is called
- * later. NULL without memory. Each get is ended by kopi_read_put.
+ * later. NULL without memory. Each get is ended by kopi_read_put. Unless one is there to be joined, room for max_bytes has been granted.
  */
 kopi_read *kopi_read_get(kop_engine *e, kopi_partition *p, int64_t offset, int64_t end,
                          uint32_t max_bytes, kopi_read_waiter *w, kop_now now);
+
+/* Whether a get from that offset would join an open READ or take a kept result. */
+bool kopi_read_is_there(const kopi_partition *p, int64_t offset);
 
 /* Ends a get; `w` is not called any more. */
 void kopi_read_put(kop_engine *e, kopi_read *read, kopi_read_waiter *w);
@@ -61,13 +65,6 @@ void kopi_reads_drop(kop_engine *e, kopi_partition *p);
 
 /* Drops kept results whose time is over. */
 void kopi_reads_expire(kop_engine *e, kop_now now);
-
-/* Whether results held for replies are below their bound; if not, `r->resume` is called when they are again. */
-bool kopi_reads_have_room(kop_engine *e, kopi_request *r,
-                          void (*resume)(kop_engine *e, kopi_request *r, kop_now now));
-
-/* Calls those who wait for room, as long as there is; true if there was one. */
-bool kopi_reads_wake(kop_engine *e, kop_now now);
 
 void kopi_reads_free(kop_engine *e);
 

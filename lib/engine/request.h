@@ -54,9 +54,8 @@ struct kopi_request {
   void (*cancel)(kop_engine *e, kopi_request *r, kop_now now);
   void (*at_head)(kop_engine *e, kopi_request *r,
                   kop_now now); /* RUNNING and become the head of the reply queue */
-  void (*resume)(kop_engine *e, kopi_request *r,
-                 kop_now now);                     /* see kopi_lease_wait, kopi_reads_have_room */
-  void (*release)(kop_engine *e, kopi_request *r); /* before its memory ends */
+  void (*resume)(kop_engine *e, kopi_request *r, kop_now now); /* see kopi_lease_wait */
+  void (*release)(kop_engine *e, kopi_request *r);             /* before its memory ends */
 };
 
 /* Makes a request of a frame (without its prefix) that lies in the block, and runs it. The charge goes over to it. */

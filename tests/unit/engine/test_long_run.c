@@ -166,7 +166,7 @@ static void run_one(uint64_t seed, bool to_the_end) {
   if (to_the_end) {
     w->calm = true;
     lead(w, KH_NODE);
-    for (int32_t i = 0; i < STEPS && !all_done(w); i++)
+    for (int32_t i = 0; i < 4 * STEPS && !all_done(w); i++)
       step(w);
     cr_assert(all_done(w), "seed %llu: it does not come to its end", (unsigned long long)seed);
     check_log(w);

@@ -1,0 +1,43 @@
+/*
+ * Room for READs: what their results hold, and what those that are open have asked for, within max_lent_bytes.
+ *
+ *   max_lent_bytes   [ lent: results held for replies | asked: max_bytes of open READs | room                  ]
+ *                                                                                       a READ gets half of it
+ *
+ * A READ is granted what it wants, but no more than half of the room, so that a few replies to clients that do not read leave
+ * something for the others. It counts as KOPI_LEAST_READ at least, since it gives one batch even if that is larger than what was asked for;
+ * only batches beyond that size pass the bound. Who finds less room than that waits, in order, and nobody passes those who wait.
+ * When nothing is lent or asked for, the first in the queue goes on, however small the bound is.
+ */
+#ifndef KOPI_ENGINE_ROOM_H
+#define KOPI_ENGINE_ROOM_H
+
+#include "engine/engine.h"
+
+enum { KOPI_LEAST_READ = 1 << 20 /* an eighth of max_lent_bytes, if that is less */ };
+
+/* Somebody who waits for room; embedded in what waits. A zeroed one does not wait. */
+typedef struct kopi_room_waiter {
+  kopi_link link;
+  void (*go)(kop_engine *e, struct kopi_room_waiter *w, kop_now now);
+} kopi_room_waiter;
+
+/*
+ * False: there is no room, wait. Else *bytes is what a READ that wants `wanted` may ask for, at most that. `waited`: called by a waiter's
+ * `go`, before which nobody is.
+ */
+bool kopi_room_grant(const kop_engine *e, uint32_t wanted, bool waited, uint32_t *bytes);
+
+/* What an open READ of that many bytes counts as. */
+uint64_t kopi_room_charge(const kop_engine *e, uint32_t bytes);
+
+/* Calls w->go once, as soon as there is room. */
+void kopi_room_wait(kop_engine *e, kopi_room_waiter *w);
+
+/* Waits no longer. */
+void kopi_room_leave(kopi_room_waiter *w);
+
+/* Calls those who wait for room, as long as there is; true if there was one. */
+bool kopi_room_wake(kop_engine *e, kop_now now);
+
+#endif
