@@ -20,6 +20,8 @@ typedef struct kopd_io {
   int (*close)(void *user_data, int fd);
   int (*lock)(void *user_data, int fd); /* exclusive, at once or -EWOULDBLOCK */
   ssize_t (*pwritev)(void *user_data, int fd, const struct iovec *iov, int count, off_t at);
+  /* Disk space for bytes behind the end, whose size stays: appending there then allocates nothing. May do nothing. */
+  int (*reserve)(void *user_data, int fd, off_t at, off_t length);
   int (*fdatasync)(void *user_data, int fd);
   int (*sync_dir)(void *user_data, const char *path); /* makes names in it durable */
   int (*ftruncate)(void *user_data, int fd, off_t size);

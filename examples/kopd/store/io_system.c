@@ -46,6 +46,11 @@ static ssize_t sys_pwritev(void *user_data, int fd, const struct iovec *iov, int
   return n < 0 ? -errno : n;
 }
 
+static int sys_reserve(void *user_data, int fd, off_t at, off_t length) {
+  (void)user_data;
+  return result(fallocate(fd, FALLOC_FL_KEEP_SIZE, at, length));
+}
+
 static int sys_fdatasync(void *user_data, int fd) {
   (void)user_data;
   return result(fdatasync(fd));
@@ -176,6 +181,7 @@ const kopd_io kopd_io_system = {
     .close = sys_close,
     .lock = sys_lock,
     .pwritev = sys_pwritev,
+    .reserve = sys_reserve,
     .fdatasync = sys_fdatasync,
     .sync_dir = sys_sync_dir,
     .ftruncate = sys_ftruncate,
@@ -208,6 +214,14 @@ static int mem_path(void *user_data, const char *path) {
 static int mem_fd(void *user_data, int fd) {
   (void)user_data;
   (void)fd;
+  return 0;
+}
+
+static int mem_reserve(void *user_data, int fd, off_t at, off_t length) {
+  (void)user_data;
+  (void)fd;
+  (void)at;
+  (void)length;
   return 0;
 }
 
@@ -260,6 +274,7 @@ const kopd_io kopd_io_memory = {
     .close = sys_close,
     .lock = mem_fd,
     .pwritev = sys_pwritev,
+    .reserve = mem_reserve,
     .fdatasync = mem_fd,
     .sync_dir = mem_path,
     .ftruncate = sys_ftruncate,

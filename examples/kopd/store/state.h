@@ -102,6 +102,7 @@ struct kopd_file {
   void *footer; /* a mapping of its own if the footer was written by this process */
   size_t footer_len;
   uint64_t written;    /* the writer's: where the next frame goes */
+  uint64_t reserved;   /* the writer's: up to here the disk has set space aside */
   uint64_t committed;  /* bytes of header and frames that count */
   uint64_t size;       /* bytes on disk */
   uint64_t live;       /* frame bytes that some partition still holds */

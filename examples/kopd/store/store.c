@@ -274,8 +274,12 @@ static void stop_threads(kopd_store *s) {
 static void sync_active(kopd_store *s) {
   if (s->db == NULL) return;
   for (uint32_t i = 0; i < KOPD_CLASSES; i++) {
-    if (s->active[i] == NULL) continue;
-    int rc = s->io->fdatasync(s->io->user_data, s->active[i]->fd);
+    const kopd_file *f = s->active[i];
+    if (f == NULL) continue;
+    int rc = 0;
+    if (f->reserved > f->committed) /* space that was set aside goes back */
+      rc = s->io->ftruncate(s->io->user_data, f->fd, (off_t)f->committed);
+    if (rc == 0) rc = s->io->fdatasync(s->io->user_data, f->fd);
     if (rc != 0) kopd_log(s, KOP_LOG_ERROR, "store: the last sync failed: %s", strerror(-rc));
   }
 }

@@ -150,6 +150,15 @@ static ssize_t sim_pwritev(void *user_data, int fd, const struct iovec *iov, int
   return rc;
 }
 
+/* The size stays, so there is nothing that a power cut could change, and no failure that matters: not counted. */
+static int sim_reserve(void *user_data, int fd, off_t at, off_t length) {
+  (void)user_data;
+  (void)fd;
+  (void)at;
+  (void)length;
+  return -EOPNOTSUPP;
+}
+
 static int sim_fdatasync(void *user_data, int fd) {
   sim *s = user_data;
   pthread_mutex_lock(&s->lock);
@@ -298,6 +307,7 @@ sim *sim_new(uint64_t seed) {
                     .close = sim_close,
                     .lock = sim_lock,
                     .pwritev = sim_pwritev,
+                    .reserve = sim_reserve,
                     .fdatasync = sim_fdatasync,
                     .sync_dir = sim_sync_dir,
                     .ftruncate = sim_ftruncate,
