@@ -1,0 +1,259 @@
+/* Compression: both ways with every codec, wrong sizes, damaged bytes, limits, and no allocation in steady state. */
+#include <criterion/criterion.h>
+#include <kop/pulsar_entry.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/failing_alloc.h"
+#include "support/rng.h"
+
+enum { CODECS = KOP_PULSAR_COMPRESSION_SNAPPY + 1, MOST = 300000, LARGE = 3000000 };
+
+static const uint32_t sizes[] = {0, 1, 13, 1000, 65536, 65537, MOST};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+/* Words of a small vocabulary: compresses, but not to nothing. */
+static uint8_t *some_text(uint64_t seed) {
+  uint8_t *bytes = malloc(MOST);
+  for (size_t i = 0; i < MOST; i++) {
+    bytes[i] = (uint8_t)('a' + (rng_next(&seed) % 23) * (i % 5 == 0));
+  }
+  return bytes;
+}
+
+static kop_pulsar_codec *new_codec(const kop_alloc *alloc) {
+  kop_pulsar_codec *codec;
+  cr_assert_eq(kop_pulsar_codec_new(alloc, &codec), KOP_OK);
+  return codec;
+}
+
+/* An allocation of exactly the compressed bytes. */
+static uint8_t *pack(kop_pulsar_codec *codec, int32_t compression, kop_slice plain, size_t *len) {
+  kop_slice packed;
+  cr_assert_eq(kop_pulsar_compress(codec, compression, KOP_PULSAR_LEVEL_DEFAULT, plain, &packed),
+               KOP_OK);
+  cr_assert_not_null(packed.ptr);
+  uint8_t *copy = malloc(packed.len == 0 ? 1 : packed.len);
+  memcpy(copy, packed.ptr, packed.len);
+  *len = packed.len;
+  return copy;
+}
+
+Test(entry_codec, what_is_compressed_is_decompressed) {
+  kop_pulsar_codec *codec = new_codec(NULL);
+  uint8_t *plain = some_text(1);
+  for (int32_t c = 0; c < CODECS; c++) {
+    for (size_t i = 0; i < SIZES; i++) {
+      size_t len;
+      uint8_t *packed = pack(codec, c, (kop_slice){plain, sizes[i]}, &len);
+      if (c != KOP_PULSAR_COMPRESSION_NONE && sizes[i] >= 1000) cr_assert_lt(len, sizes[i]);
+      kop_slice out;
+      cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, sizes[i], MOST, &out),
+                   KOP_OK, "codec %d, %u bytes", c, sizes[i]);
+      cr_assert_eq(out.len, sizes[i]);
+      cr_assert_not_null(out.ptr);
+      cr_assert_eq(memcmp(out.ptr, plain, out.len), 0);
+      free(packed);
+    }
+  }
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+Test(entry_codec, every_level_that_exists_is_taken_and_no_other) {
+  static const struct {
+    int32_t compression;
+    int32_t lowest;
+    int32_t highest;
+  } levels[] = {{KOP_PULSAR_COMPRESSION_LZ4, 1, 12},
+                {KOP_PULSAR_COMPRESSION_ZLIB, 1, 9},
+                {KOP_PULSAR_COMPRESSION_ZSTD, -5, 19}};
+  kop_pulsar_codec *codec = new_codec(NULL);
+  uint8_t *plain = some_text(2);
+  kop_slice in = {plain, 10000};
+  kop_slice packed;
+  kop_slice out;
+  for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+    int32_t c = levels[i].compression;
+    for (int32_t level = levels[i].lowest; level <= levels[i].highest; level++) {
+      cr_assert_eq(kop_pulsar_compress(codec, c, level, in, &packed), KOP_OK);
+      cr_assert_eq(kop_pulsar_decompress(codec, c, packed, 10000, MOST, &out), KOP_OK);
+      cr_assert_eq(memcmp(out.ptr, plain, out.len), 0);
+    }
+    cr_assert_eq(kop_pulsar_compress(codec, c, 100, in, &packed), KOP_ERR_INVALID);
+    cr_assert_eq(kop_pulsar_compress(codec, c, -2000000, in, &packed), KOP_ERR_INVALID);
+  }
+  int32_t snappy = KOP_PULSAR_COMPRESSION_SNAPPY;
+  cr_assert_eq(kop_pulsar_compress(codec, snappy, 1, in, &packed), KOP_ERR_INVALID);
+  cr_assert_eq(kop_pulsar_compress(codec, 5, 1, in, &packed), KOP_ERR_UNSUPPORTED);
+  cr_assert_eq(kop_pulsar_compress(codec, -1, 1, in, &packed), KOP_ERR_UNSUPPORTED);
+  cr_assert_eq(kop_pulsar_decompress(codec, 5, in, 1, MOST, &out), KOP_ERR_UNSUPPORTED);
+  cr_assert_eq(kop_pulsar_decompress(codec, -1, in, 1, MOST, &out), KOP_ERR_UNSUPPORTED);
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+Test(entry_codec, another_size_than_the_true_one_is_refused) {
+  kop_pulsar_codec *codec = new_codec(NULL);
+  uint8_t *plain = some_text(3);
+  kop_slice out;
+  for (int32_t c = KOP_PULSAR_COMPRESSION_LZ4; c < CODECS; c++) {
+    for (size_t i = 0; i < SIZES; i++) {
+      size_t len;
+      uint8_t *packed = pack(codec, c, (kop_slice){plain, sizes[i]}, &len);
+      const uint32_t wrong[] = {sizes[i] + 1, sizes[i] - 1, sizes[i] / 2, sizes[i] * 2, 0, MOST};
+      for (size_t w = 0; w < sizeof wrong / sizeof wrong[0]; w++) {
+        if (wrong[w] == sizes[i] || wrong[w] > 2 * MOST) continue;
+        cr_assert_eq(
+            kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, wrong[w], 2 * MOST, &out),
+            KOP_ERR_CODEC, "codec %d, %u for %u", c, wrong[w], sizes[i]);
+      }
+      free(packed);
+    }
+  }
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+Test(entry_codec, a_limit_comes_before_everything) {
+  failing_alloc f;
+  failing_alloc_init(&f, SIZE_MAX);
+  kop_pulsar_codec *codec = new_codec(&f.alloc);
+  size_t made = f.made;
+  kop_slice in = {(const uint8_t *)"x", 1};
+  kop_slice out;
+  for (int32_t c = KOP_PULSAR_COMPRESSION_LZ4; c < CODECS; c++) {
+    cr_assert_eq(kop_pulsar_decompress(codec, c, in, UINT32_MAX, 1 << 20, &out), KOP_ERR_LIMIT);
+  }
+  cr_assert_eq(kop_pulsar_decompress(codec, 0, in, 0, 0, &out), KOP_ERR_LIMIT);
+  cr_assert_eq(kop_pulsar_decompress(codec, 0, in, 0, 1, &out), KOP_OK);
+  cr_assert_eq(out.ptr, in.ptr, "without compression nothing is copied");
+  /* A single byte cannot be a gigabyte; whoever says so gets no memory for it, if the format tells. */
+  static const int32_t tell[] = {KOP_PULSAR_COMPRESSION_LZ4, KOP_PULSAR_COMPRESSION_ZLIB,
+                                 KOP_PULSAR_COMPRESSION_SNAPPY};
+  for (size_t i = 0; i < 3; i++) {
+    cr_assert_eq(kop_pulsar_decompress(codec, tell[i], in, 1u << 30, SIZE_MAX, &out),
+                 KOP_ERR_CODEC);
+  }
+  cr_assert_eq(f.made, made);
+  kop_pulsar_codec_free(codec);
+  cr_assert_eq(f.live, 0);
+}
+
+Test(entry_codec, damaged_bytes_are_refused_or_give_another_payload_of_that_size) {
+  kop_pulsar_codec *codec = new_codec(NULL);
+  uint8_t *plain = some_text(4);
+  uint64_t rng = 5;
+  enum { SIZE = 2000 };
+  for (int32_t c = KOP_PULSAR_COMPRESSION_LZ4; c < CODECS; c++) {
+    size_t len;
+    uint8_t *packed = pack(codec, c, (kop_slice){plain, SIZE}, &len);
+    int refused = 0;
+    for (int round = 0; round < 2000; round++) {
+      kop_slice out;
+      uint8_t bit = (uint8_t)(1u << rng_below(&rng, 8));
+      size_t at = rng_below(&rng, len);
+      packed[at] ^= bit;
+      kop_status status =
+          kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, SIZE, MOST, &out);
+      packed[at] ^= bit;
+      cr_assert(status == KOP_ERR_CODEC || (status == KOP_OK && out.len == SIZE));
+      refused += status == KOP_ERR_CODEC;
+    }
+    cr_assert_gt(refused, 100, "codec %d", c);
+    for (size_t cut = 0; cut < len; cut++) {
+      uint8_t *part = malloc(cut == 0 ? 1 : cut);
+      kop_slice out;
+      memcpy(part, packed, cut);
+      cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){part, cut}, SIZE, MOST, &out),
+                   KOP_ERR_CODEC);
+      free(part);
+    }
+    free(packed);
+  }
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+static kop_status there_and_back(kop_pulsar_codec *codec, kop_slice plain) {
+  kop_slice packed;
+  kop_slice out;
+  kop_status status = KOP_OK;
+  for (int32_t c = 0; c < CODECS && status == KOP_OK; c++) {
+    int32_t level = c == KOP_PULSAR_COMPRESSION_SNAPPY ? KOP_PULSAR_LEVEL_DEFAULT : c;
+    status = kop_pulsar_compress(codec, c, level, plain, &packed);
+    if (status == KOP_OK) {
+      status = kop_pulsar_compress(codec, c, KOP_PULSAR_LEVEL_DEFAULT, plain, &packed);
+    }
+    if (status == KOP_OK) {
+      status = kop_pulsar_decompress(codec, c, packed, (uint32_t)plain.len, MOST, &out);
+    }
+  }
+  return status;
+}
+
+Test(entry_codec, each_allocation_may_fail) {
+  uint8_t *plain = some_text(6);
+  for (size_t i = 0;; i++) {
+    failing_alloc f;
+    failing_alloc_init(&f, i);
+    kop_pulsar_codec *codec = NULL;
+    kop_status status = kop_pulsar_codec_new(&f.alloc, &codec);
+    if (status == KOP_OK) status = there_and_back(codec, (kop_slice){plain, 5000});
+    /* zstd may do without what it was refused. */
+    cr_assert(status == KOP_ERR_NOMEM || status == KOP_OK, "allocation %zu: %d", i, status);
+    if (status != KOP_OK && codec != NULL) {
+      cr_assert_eq(there_and_back(codec, (kop_slice){plain, 5000}), KOP_OK);
+    }
+    kop_pulsar_codec_free(codec);
+    cr_assert_eq(f.live, 0);
+    if (f.made <= i) break;
+  }
+  free(plain);
+  kop_pulsar_codec_free(NULL);
+}
+
+/* There and back with snappy, whose output buffer is larger than its input: both buffers are. */
+static kop_status one_round(kop_pulsar_codec *codec, kop_slice plain) {
+  int32_t c = KOP_PULSAR_COMPRESSION_SNAPPY;
+  kop_slice packed;
+  kop_slice out;
+  kop_status status = kop_pulsar_compress(codec, c, KOP_PULSAR_LEVEL_DEFAULT, plain, &packed);
+  if (status != KOP_OK) return status;
+  return kop_pulsar_decompress(codec, c, packed, (uint32_t)plain.len, LARGE, &out);
+}
+
+Test(entry_codec, steady_state_allocates_nothing_and_large_buffers_are_given_back) {
+  failing_alloc f;
+  failing_alloc_init(&f, SIZE_MAX);
+  kop_pulsar_codec *codec = new_codec(&f.alloc);
+  uint8_t *plain = some_text(7);
+  static const int32_t all[] = {1, 2, 3, 4};
+  size_t made = 0;
+  for (int round = 0; round < 10; round++) {
+    if (round == 2) made = f.made;
+    for (size_t i = 0; i < 4; i++) {
+      kop_slice packed;
+      kop_slice out;
+      cr_assert_eq(kop_pulsar_compress(codec, all[i], KOP_PULSAR_LEVEL_DEFAULT,
+                                       (kop_slice){plain, 50000}, &packed),
+                   KOP_OK);
+      cr_assert_eq(kop_pulsar_decompress(codec, all[i], packed, 50000, MOST, &out), KOP_OK);
+    }
+  }
+  cr_assert_eq(f.made, made);
+  /* Two buffers grow for a large payload, and shrink for the next small one. */
+  uint8_t *large = calloc(1, LARGE);
+  size_t live = f.live;
+  cr_assert_eq(one_round(codec, (kop_slice){large, LARGE}), KOP_OK);
+  cr_assert_eq(f.made, made + 2);
+  cr_assert_eq(one_round(codec, (kop_slice){large, LARGE}), KOP_OK);
+  cr_assert_eq(f.made, made + 2);
+  cr_assert_eq(one_round(codec, (kop_slice){large, 10}), KOP_OK);
+  cr_assert_eq(f.made, made + 4);
+  cr_assert_eq(f.live, live);
+  free(large);
+  free(plain);
+  kop_pulsar_codec_free(codec);
+  cr_assert_eq(f.live, 0);
+}
