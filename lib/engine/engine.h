@@ -17,11 +17,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "base/block.h"
 #include "base/container.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "engine/block.h"
 #include "engine/op.h"
 #include "engine/settings.h"
 

@@ -6,8 +6,8 @@
  * A block is counted: the connection that reads into it holds one reference, each request whose frame lies in it
  * another. Blocks of the two usual sizes are kept for reuse, larger ones (one frame each) up to a budget.
  */
-#ifndef KOPI_ENGINE_BLOCK_H
-#define KOPI_ENGINE_BLOCK_H
+#ifndef KOPI_BASE_BLOCK_H
+#define KOPI_BASE_BLOCK_H
 
 #include <kop/base.h>
 

@@ -1,5 +1,5 @@
 /* Memory that received bytes land in. */
-#include "engine/block.h"
+#include "base/block.h"
 
 #include "base/alloc.h"
 
