@@ -16,6 +16,8 @@
 #include <kop/kafka_error.h>
 #include <kop/messages.h>
 #include <kop/offset.h>
+#include <kop/pulsar.h>
+#include <kop/pulsar_effect.h>
 #include <kop/pulsar_entry.h>
 #include <kop/record.h>
 #include <kop/reflect.h>

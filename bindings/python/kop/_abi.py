@@ -378,6 +378,106 @@ KOP_OFFSET_TOO_LOW = 3
 KOP_OFFSET_TOO_HIGH = 4
 KOP_OFFSET_NO_INDEX = 5
 KOP_OFFSET_GAVE_UP = 6
+KOP_PULSAR_NONE = 0
+KOP_PULSAR_CONNECT = 1
+KOP_PULSAR_SEND = 2
+KOP_PULSAR_CLOSE = 3
+KOP_PULSAR_RECV_PAUSE = 4
+KOP_PULSAR_RECV_RESUME = 5
+KOP_PULSAR_AUTH_NEEDED = 6
+KOP_PULSAR_CONN_READY = 32
+KOP_PULSAR_PRODUCER_READY = 40
+KOP_PULSAR_PRODUCER_WAITING = 41
+KOP_PULSAR_PRODUCER_DOWN = 42
+KOP_PULSAR_PRODUCER_CLOSED = 43
+KOP_PULSAR_RECEIPT = 44
+KOP_PULSAR_SEND_FAILED = 45
+KOP_PULSAR_CONSUMER_READY = 48
+KOP_PULSAR_CONSUMER_DOWN = 49
+KOP_PULSAR_CONSUMER_CLOSED = 50
+KOP_PULSAR_MESSAGE = 51
+KOP_PULSAR_END_OF_TOPIC = 52
+KOP_PULSAR_ACTIVE_CHANGE = 53
+KOP_PULSAR_RESULT = 56
+KOP_PULSAR_TOPICS_CHANGED = 57
+KOP_PULSAR_WATCH_CLOSED = 58
+KOP_PULSAR_DUPLICATE = 1
+KOP_PULSAR_MAYBE_WRITTEN = 2
+KOP_PULSAR_UNREADABLE = 4
+KOP_PULSAR_ACTIVE = 8
+KOP_PULSAR_SNAPSHOT = 16
+KOP_PULSAR_DONE = 0
+KOP_PULSAR_REFUSED = 1
+KOP_PULSAR_TIMED_OUT = 2
+KOP_PULSAR_DISCONNECTED = 3
+KOP_PULSAR_CANCELLED = 4
+KOP_PULSAR_LIMITED = 5
+KOP_PULSAR_NOT_SUPPORTED = 6
+KOP_PULSAR_BAD_ANSWER = 7
+KOP_PULSAR_CORRUPTED = 8
+KOP_PULSAR_SILENCE = 9
+KOP_PULSAR_UNUSED = 10
+KOP_PULSAR_MOVED = 11
+KOP_PULSAR_NO_ERROR = -1
+KOP_PULSAR_UNKNOWN_ERROR = 0
+KOP_PULSAR_METADATA_ERROR = 1
+KOP_PULSAR_PERSISTENCE_ERROR = 2
+KOP_PULSAR_AUTHENTICATION_ERROR = 3
+KOP_PULSAR_AUTHORIZATION_ERROR = 4
+KOP_PULSAR_CONSUMER_BUSY = 5
+KOP_PULSAR_SERVICE_NOT_READY = 6
+KOP_PULSAR_PRODUCER_BLOCKED_QUOTA_ERROR = 7
+KOP_PULSAR_PRODUCER_BLOCKED_QUOTA_EXCEPTION = 8
+KOP_PULSAR_CHECKSUM_ERROR = 9
+KOP_PULSAR_UNSUPPORTED_VERSION_ERROR = 10
+KOP_PULSAR_TOPIC_NOT_FOUND = 11
+KOP_PULSAR_SUBSCRIPTION_NOT_FOUND = 12
+KOP_PULSAR_CONSUMER_NOT_FOUND = 13
+KOP_PULSAR_TOO_MANY_REQUESTS = 14
+KOP_PULSAR_TOPIC_TERMINATED = 15
+KOP_PULSAR_PRODUCER_BUSY = 16
+KOP_PULSAR_INVALID_TOPIC_NAME = 17
+KOP_PULSAR_INCOMPATIBLE_SCHEMA = 18
+KOP_PULSAR_CONSUMER_ASSIGN_ERROR = 19
+KOP_PULSAR_COORDINATOR_NOT_FOUND = 20
+KOP_PULSAR_INVALID_TXN_STATUS = 21
+KOP_PULSAR_NOT_ALLOWED_ERROR = 22
+KOP_PULSAR_TRANSACTION_CONFLICT = 23
+KOP_PULSAR_TRANSACTION_NOT_FOUND = 24
+KOP_PULSAR_PRODUCER_FENCED = 25
+KOP_PULSAR_SERVER_AUTH_REFRESH = 1
+KOP_PULSAR_SERVER_ENTRY_METADATA = 2
+KOP_PULSAR_SERVER_TOPIC_WATCHERS = 4
+KOP_PULSAR_SERVER_PARTITIONS_WITHOUT_CREATION = 8
+KOP_PULSAR_REQUEST_ACK = 1
+KOP_PULSAR_REQUEST_SEEK = 2
+KOP_PULSAR_REQUEST_LAST_MESSAGE_ID = 3
+KOP_PULSAR_REQUEST_UNSUBSCRIBE = 4
+KOP_PULSAR_REQUEST_LOOKUP = 5
+KOP_PULSAR_REQUEST_PARTITIONS = 6
+KOP_PULSAR_REQUEST_TOPICS = 7
+KOP_PULSAR_SHARED = 0
+KOP_PULSAR_EXCLUSIVE = 1
+KOP_PULSAR_WAIT_FOR_EXCLUSIVE = 2
+KOP_PULSAR_EXCLUSIVE_WITH_FENCING = 3
+KOP_PULSAR_PRODUCER_NO_RESEND = 1
+KOP_PULSAR_SEND_CHUNK = 1
+KOP_PULSAR_MAX_PAYLOAD_SLICES = 256
+KOP_PULSAR_SUB_EXCLUSIVE = 0
+KOP_PULSAR_SUB_SHARED = 1
+KOP_PULSAR_SUB_FAILOVER = 2
+KOP_PULSAR_SUB_KEY_SHARED = 3
+KOP_PULSAR_CONSUMER_DURABLE = 1
+KOP_PULSAR_CONSUMER_COMPACTED = 2
+KOP_PULSAR_CONSUMER_START_AFTER = 4
+KOP_PULSAR_CONSUMER_CREATE_TOPIC = 8
+KOP_PULSAR_CONSUMER_FROM_EARLIEST = 16
+KOP_PULSAR_MAX_ACK_IDS = 1000
+KOP_PULSAR_ACK_INDIVIDUAL = 0
+KOP_PULSAR_ACK_CUMULATIVE = 1
+KOP_PULSAR_TOPICS_PERSISTENT = 0
+KOP_PULSAR_TOPICS_NON_PERSISTENT = 1
+KOP_PULSAR_TOPICS_ALL = 2
 KOP_KIND_BOOL = 0
 KOP_KIND_INT8 = 1
 KOP_KIND_INT16 = 2
@@ -758,6 +858,90 @@ class kop_offset_answer(c.Structure):
 
 
 class kop_offset_result(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_effect(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_address(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_output(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_reason(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_challenge(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_server(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_producer_state(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_receipt(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_send_failure(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_consumer_state(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_delivery(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_result(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_topics_change(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_session_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_producer_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_send_info(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_consumer_config(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_ack_id(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_cursor_property(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_ack_info(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_session_stats(c.Structure):
     __slots__ = ()
 
 
@@ -1553,6 +1737,229 @@ kop_offset_result._fields_ = [
     ('probes', c.c_uint32),
     ('restarts', c.c_uint32),
 ]
+kop_pulsar_effect._fields_ = [
+    ('kind', c.c_uint32),
+    ('flags', c.c_uint32),
+    ('token', c.c_uint64),
+    ('target', c.c_uint64),
+    ('body', c.c_void_p),
+    ('body_size', c.c_uint32),
+    ('reserved0', c.c_uint32),
+    ('context', c.c_uint64),
+    ('reserved', c.c_uint64 * 2),
+]
+kop_pulsar_address._fields_ = [
+    ('size', c.c_uint32),
+    ('tls', c.c_uint32),
+    ('host', kop_slice),
+    ('port', c.c_uint32),
+    ('group', c.c_uint32),
+    ('broker', kop_slice),
+]
+kop_pulsar_output._fields_ = [
+    ('size', c.c_uint32),
+    ('slices_count', c.c_uint32),
+    ('slices', c.POINTER(kop_slice)),
+    ('bytes', c.c_uint64),
+]
+kop_pulsar_reason._fields_ = [
+    ('size', c.c_uint32),
+    ('outcome', c.c_int32),
+    ('server_error', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('text', kop_slice),
+]
+kop_pulsar_challenge._fields_ = [
+    ('size', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('method', kop_slice),
+    ('challenge', kop_slice),
+]
+kop_pulsar_server._fields_ = [
+    ('size', c.c_uint32),
+    ('protocol_version', c.c_int32),
+    ('version', kop_slice),
+    ('max_message_bytes', c.c_uint32),
+    ('features', c.c_uint32),
+]
+kop_pulsar_producer_state._fields_ = [
+    ('size', c.c_uint32),
+    ('times', c.c_uint32),
+    ('conn', c.c_uint64),
+    ('name', kop_slice),
+    ('last_sequence_id', c.c_int64),
+    ('topic_epoch', c.c_int64),
+    ('max_message_bytes', c.c_uint32),
+    ('resent', c.c_uint32),
+    ('schema_version', kop_slice),
+]
+kop_pulsar_receipt._fields_ = [
+    ('size', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('sequence_id', c.c_uint64),
+    ('highest_sequence_id', c.c_uint64),
+    ('id', kop_pulsar_message_id),
+]
+kop_pulsar_send_failure._fields_ = [
+    ('size', c.c_uint32),
+    ('outcome', c.c_int32),
+    ('server_error', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('sequence_id', c.c_uint64),
+]
+kop_pulsar_consumer_state._fields_ = [
+    ('size', c.c_uint32),
+    ('times', c.c_uint32),
+    ('conn', c.c_uint64),
+    ('subscription', kop_slice),
+    ('permits', c.c_uint64),
+]
+kop_pulsar_delivery._fields_ = [
+    ('size', c.c_uint32),
+    ('redelivery_count', c.c_uint32),
+    ('id', kop_pulsar_message_id),
+    ('bytes', kop_slice),
+    ('ack_set', kop_pulsar_repeated),
+    ('num_messages', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_pulsar_result._fields_ = [
+    ('size', c.c_uint32),
+    ('request', c.c_uint32),
+    ('outcome', c.c_int32),
+    ('server_error', c.c_int32),
+    ('text', kop_slice),
+    ('last_message_id', kop_pulsar_message_id),
+    ('mark_delete', kop_pulsar_message_id),
+    ('broker_host', kop_slice),
+    ('broker_port', c.c_uint32),
+    ('proxied', c.c_uint32),
+    ('partitions', c.c_uint32),
+    ('topics_count', c.c_uint32),
+    ('topics', c.POINTER(kop_slice)),
+    ('topics_hash', kop_slice),
+]
+kop_pulsar_topics_change._fields_ = [
+    ('size', c.c_uint32),
+    ('added_count', c.c_uint32),
+    ('added', c.POINTER(kop_slice)),
+    ('removed', c.POINTER(kop_slice)),
+    ('removed_count', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_pulsar_session_config._fields_ = [
+    ('size', c.c_size_t),
+    ('alloc', c.POINTER(kop_alloc)),
+    ('seed', c.c_uint64),
+    ('service_url', kop_slice),
+    ('client_version', kop_slice),
+    ('listener_name', kop_slice),
+    ('auth_method', kop_slice),
+    ('auth_data', kop_slice),
+    ('max_connections', c.c_uint32),
+    ('max_producers', c.c_uint32),
+    ('max_consumers', c.c_uint32),
+    ('max_requests', c.c_uint32),
+    ('max_opening', c.c_uint32),
+    ('max_pending_sends', c.c_uint32),
+    ('max_pending_bytes', c.c_uint64),
+    ('max_receive_bytes', c.c_uint64),
+    ('max_control_bytes', c.c_uint64),
+    ('max_frame_bytes', c.c_uint32),
+    ('max_effects', c.c_uint32),
+    ('connect_ns', c.c_uint64),
+    ('operation_ns', c.c_uint64),
+    ('send_ns', c.c_uint64),
+    ('keep_alive_ns', c.c_uint64),
+    ('idle_ns', c.c_uint64),
+    ('backoff_min_ns', c.c_uint64),
+    ('backoff_max_ns', c.c_uint64),
+]
+kop_pulsar_producer_config._fields_ = [
+    ('size', c.c_size_t),
+    ('context', c.c_uint64),
+    ('topic', kop_slice),
+    ('name', kop_slice),
+    ('access_mode', c.c_uint32),
+    ('flags', c.c_uint32),
+    ('group', c.c_uint32),
+    ('reserved0', c.c_uint32),
+    ('topic_epoch', c.c_int64),
+    ('open_ns', c.c_uint64),
+    ('send_ns', c.c_uint64),
+    ('properties', c.POINTER(kop_pulsar_property)),
+    ('properties_count', c.c_uint32),
+    ('reserved1', c.c_uint32),
+]
+kop_pulsar_send_info._fields_ = [
+    ('size', c.c_size_t),
+    ('context', c.c_uint64),
+    ('metadata', c.POINTER(kop_pulsar_metadata)),
+    ('payload', c.POINTER(kop_slice)),
+    ('payload_count', c.c_uint32),
+    ('num_messages', c.c_uint32),
+    ('sequence_id', c.c_uint64),
+    ('highest_sequence_id', c.c_uint64),
+    ('flags', c.c_uint32),
+    ('reserved', c.c_uint32),
+]
+kop_pulsar_consumer_config._fields_ = [
+    ('size', c.c_size_t),
+    ('context', c.c_uint64),
+    ('topic', kop_slice),
+    ('subscription', kop_slice),
+    ('name', kop_slice),
+    ('type', c.c_uint32),
+    ('flags', c.c_uint32),
+    ('group', c.c_uint32),
+    ('permits', c.c_uint32),
+    ('start', kop_pulsar_message_id),
+    ('open_ns', c.c_uint64),
+    ('priority', c.c_int32),
+    ('properties_count', c.c_uint32),
+    ('properties', c.POINTER(kop_pulsar_property)),
+]
+kop_pulsar_ack_id._fields_ = [
+    ('id', kop_pulsar_message_id),
+    ('ack_set', c.POINTER(c.c_uint64)),
+    ('ack_set_count', c.c_uint32),
+    ('batch_size', c.c_uint32),
+]
+kop_pulsar_cursor_property._fields_ = [
+    ('key', kop_slice),
+    ('value', c.c_uint64),
+]
+kop_pulsar_ack_info._fields_ = [
+    ('size', c.c_size_t),
+    ('context', c.c_uint64),
+    ('type', c.c_uint32),
+    ('receipt', c.c_uint32),
+    ('ids', c.POINTER(kop_pulsar_ack_id)),
+    ('ids_count', c.c_uint32),
+    ('properties_count', c.c_uint32),
+    ('properties', c.POINTER(kop_pulsar_cursor_property)),
+]
+kop_pulsar_session_stats._fields_ = [
+    ('size', c.c_size_t),
+    ('connections', c.c_uint64),
+    ('connections_total', c.c_uint64),
+    ('producers', c.c_uint64),
+    ('producers_ready', c.c_uint64),
+    ('consumers', c.c_uint64),
+    ('consumers_ready', c.c_uint64),
+    ('requests', c.c_uint64),
+    ('pending_sends', c.c_uint64),
+    ('pending_bytes', c.c_uint64),
+    ('receive_bytes', c.c_uint64),
+    ('bytes_in_total', c.c_uint64),
+    ('bytes_out_total', c.c_uint64),
+    ('receipts_total', c.c_uint64),
+    ('failures_total', c.c_uint64),
+    ('resent_total', c.c_uint64),
+    ('messages_total', c.c_uint64),
+    ('unreadable_total', c.c_uint64),
+    ('memory_closes_total', c.c_uint64),
+]
 kop_struct_info._fields_ = [
     ('size', c.c_size_t),
     ('name', c.c_char_p),
@@ -1606,7 +2013,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_convert_config, kop_to_pulsar_options, kop_convert_entry, kop_to_kafka_options, kop_convert_batch, kop_convert_answer, kop_convert_facts, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_convert_config, kop_to_pulsar_options, kop_convert_entry, kop_to_kafka_options, kop_convert_batch, kop_convert_answer, kop_convert_facts, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_pulsar_effect, kop_pulsar_address, kop_pulsar_output, kop_pulsar_reason, kop_pulsar_challenge, kop_pulsar_server, kop_pulsar_producer_state, kop_pulsar_receipt, kop_pulsar_send_failure, kop_pulsar_consumer_state, kop_pulsar_delivery, kop_pulsar_result, kop_pulsar_topics_change, kop_pulsar_session_config, kop_pulsar_producer_config, kop_pulsar_send_info, kop_pulsar_consumer_config, kop_pulsar_ack_id, kop_pulsar_cursor_property, kop_pulsar_ack_info, kop_pulsar_session_stats, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -1755,6 +2162,44 @@ FUNCTIONS = {
     'kop_offset_search_probe': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_probe)]),
     'kop_offset_search_answer': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_answer)]),
     'kop_offset_search_result': (c.c_int32, [c.c_void_p, c.POINTER(kop_offset_result)]),
+    'kop_pulsar_session_config_init': (c.c_int32, [c.POINTER(kop_pulsar_session_config), c.c_size_t]),
+    'kop_pulsar_session_new': (c.c_int32, [c.POINTER(kop_pulsar_session_config), c.POINTER(c.c_void_p)]),
+    'kop_pulsar_session_free': (None, [c.c_void_p]),
+    'kop_pulsar_shutdown': (None, [c.c_void_p, kop_now]),
+    'kop_pulsar_is_idle': (c.c_int32, [c.c_void_p]),
+    'kop_pulsar_connected': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_sent': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_closed': (c.c_int32, [c.c_void_p, c.c_uint64, kop_slice, kop_now]),
+    'kop_pulsar_auth_answer': (c.c_int32, [c.c_void_p, c.c_uint64, kop_slice, kop_now]),
+    'kop_pulsar_auth_update': (c.c_int32, [c.c_void_p, kop_slice]),
+    'kop_pulsar_recv_buffer': (c.c_int32, [c.c_void_p, c.c_uint64, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t)]),
+    'kop_pulsar_recv_commit': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_size_t, kop_now]),
+    'kop_pulsar_feed': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_void_p, c.c_size_t, kop_now, c.POINTER(c.c_size_t)]),
+    'kop_pulsar_tick': (None, [c.c_void_p, kop_now]),
+    'kop_pulsar_deadline': (c.c_uint64, [c.c_void_p]),
+    'kop_pulsar_drain': (c.c_size_t, [c.c_void_p, c.POINTER(c.POINTER(kop_pulsar_effect))]),
+    'kop_pulsar_keep': (c.c_int32, [c.c_void_p, c.c_uint64]),
+    'kop_pulsar_release': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_producer_config_init': (c.c_int32, [c.POINTER(kop_pulsar_producer_config), c.c_size_t]),
+    'kop_pulsar_producer_open': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_producer_config), kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_send': (c.c_int32, [c.c_void_p, c.c_uint64, c.POINTER(kop_pulsar_send_info), kop_now]),
+    'kop_pulsar_producer_close': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_consumer_config_init': (c.c_int32, [c.POINTER(kop_pulsar_consumer_config), c.c_size_t]),
+    'kop_pulsar_consumer_open': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_consumer_config), kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_flow': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_uint32, kop_now]),
+    'kop_pulsar_ack': (c.c_int32, [c.c_void_p, c.c_uint64, c.POINTER(kop_pulsar_ack_info), kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_seek': (c.c_int32, [c.c_void_p, c.c_uint64, c.POINTER(kop_pulsar_message_id), c.c_uint64, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_last_message_id': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_unsubscribe': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_int32, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_consumer_close': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_lookup': (c.c_int32, [c.c_void_p, kop_slice, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_partitions': (c.c_int32, [c.c_void_p, kop_slice, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_topics': (c.c_int32, [c.c_void_p, kop_slice, c.c_uint32, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_watch': (c.c_int32, [c.c_void_p, kop_slice, c.c_uint64, kop_now, c.POINTER(c.c_uint64)]),
+    'kop_pulsar_unwatch': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
+    'kop_pulsar_session_stats_get': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_session_stats), c.c_size_t]),
+    'kop_pulsar_server_error_name': (c.c_char_p, [c.c_int32]),
+    'kop_pulsar_outcome_name': (c.c_char_p, [c.c_int32]),
     'kop_struct_describe': (c.c_int32, [c.c_uint32, c.POINTER(kop_struct_info), c.c_size_t]),
     'kop_field_describe': (c.c_int32, [c.c_uint32, c.c_uint32, c.POINTER(kop_field_info), c.c_size_t]),
     'kop_field_find': (c.c_int32, [c.c_uint32, c.c_char_p, c.POINTER(c.c_uint32)]),

@@ -1,0 +1,57 @@
+/*
+ * An entry on its way: from kop_pulsar_send() to RECEIPT or SEND_FAILED.
+ *
+ *   [ kopi_ps_entry | slices: head, payload ... | head: frame head, command, checksum, metadata ]      one allocation
+ *
+ *   WAITING --producer READY--> QUEUED --gathered into a SEND--> WRITING --sent()--> WRITTEN
+ *
+ * `settled` says that its fate is known; it is told once it is the oldest of its producer and not WRITING.
+ */
+#ifndef KOPI_PULSAR_SESSION_SEND_H
+#define KOPI_PULSAR_SESSION_SEND_H
+
+#include "pulsar/session_conn.h"
+
+struct kopi_ps_producer;
+
+enum { KOPI_PS_ENTRY_WAITING, KOPI_PS_ENTRY_QUEUED, KOPI_PS_ENTRY_WRITING, KOPI_PS_ENTRY_WRITTEN };
+
+typedef struct kopi_ps_entry {
+  kopi_ps_piece piece;
+  kopi_link link; /* kopi_ps_producer.pending */
+  kopi_ps_node node;
+  struct kopi_ps_producer *producer;
+  uint64_t context;
+  uint64_t sequence_id;
+  uint64_t highest_sequence_id;
+  uint64_t deadline;
+  uint64_t bytes; /* charged to max_pending_bytes */
+  kop_pulsar_message_id id;
+  int32_t outcome;
+  int32_t server_error;
+  uint8_t state;
+  bool handed; /* it was in a SEND */
+  bool settled;
+  bool duplicate;
+  uint32_t slices_count;
+  kop_slice slices[];
+} kopi_ps_entry;
+
+/* The connection has written it, or is gone. */
+void kopi_ps_entry_written(kopi_ps *s, kopi_ps_entry *entry);
+
+/* What of the FIFO can be told is told; what may leave, leaves. */
+void kopi_ps_producer_pump(kopi_ps *s, struct kopi_ps_producer *p);
+/* The producer is READY on a connection: everything without receipt leaves in order. Returns how many leave again. */
+uint32_t kopi_ps_producer_resend(kopi_ps *s, struct kopi_ps_producer *p);
+/* It is not READY any more: what was queued comes back. */
+void kopi_ps_producer_hold(kopi_ps *s, struct kopi_ps_producer *p);
+/* Fails everything without receipt. */
+void kopi_ps_producer_fail_all(kopi_ps *s, struct kopi_ps_producer *p, int32_t outcome,
+                               int32_t server_error);
+
+/* SEND_RECEIPT and SEND_ERROR. */
+void kopi_ps_producer_on_receipt(kopi_ps *s, struct kopi_ps_producer *p, const kopi_ps_command *c);
+void kopi_ps_producer_on_error(kopi_ps *s, struct kopi_ps_producer *p, const kopi_ps_command *c);
+
+#endif
