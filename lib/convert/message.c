@@ -65,8 +65,8 @@ static uint8_t *begin_property(uint8_t *p, size_t key_len, size_t value_len, uin
   return p;
 }
 
-static uint8_t *put_property(uint8_t *p, const kop_record_header *header) {
-  kopi_property_form form = kopi_property_form_of(header);
+static uint8_t *put_property(uint8_t *p, const kop_record_header *header, int native) {
+  kopi_property_form form = kopi_property_form_of(header, native);
   uint8_t *value;
   uint8_t *key = begin_property(p, form.key_len, form.value_len, &value);
   kopi_property_write(header, &form, key, value);
@@ -78,7 +78,8 @@ static uint8_t *put_properties(uint8_t *p, const kopi_record2 *record, const kop
   for (int32_t i = 0; i < record->header_count; i++) {
     kop_record_header header;
     if (kop_record_header_next(&rest, &header) != KOP_OK) break; /* the record was parsed */
-    if (kept == NULL || !kopi_native_is_kept(kept, &header)) p = put_property(p, &header);
+    if (kept != NULL && kopi_native_is_kept(kept, &header)) continue;
+    p = put_property(p, &header, kept != NULL && kept->has_message);
   }
   return p;
 }

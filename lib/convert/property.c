@@ -16,13 +16,18 @@ const kop_slice kopi_ctl_name = LITERAL("kop.ctl");
 const kop_slice kopi_ctl_key_name = LITERAL("kop.ctl.key");
 const kop_slice kopi_ctl_value_name = LITERAL("kop.ctl.value");
 
-static int is_reserved(kop_slice name) {
-  return name.len >= PREFIX && memcmp(name.ptr, "kop.", PREFIX) == 0;
+/* 1 for a name that a header's escape could have made: "kop.", one of the letters, ".". */
+static int is_escaped(kop_slice name) {
+  return name.len >= ESCAPED && memcmp(name.ptr, "kop.", PREFIX) == 0 &&
+         memchr("tbnxy", name.ptr[PREFIX], 5) != NULL && name.ptr[PREFIX + 1] == '.';
 }
 
-kopi_property_form kopi_property_form_of(const kop_record_header *header) {
+kopi_property_form kopi_property_form_of(const kop_record_header *header, int native) {
   kop_slice name = header->key;
   kop_slice value = header->value;
+  if (native && value.ptr != NULL && !is_escaped(name)) {
+    return (kopi_property_form){.key_len = name.len, .value_len = value.len};
+  }
   if (!kopi_is_text(name)) {
     return (kopi_property_form){.escape = value.ptr == NULL ? 'y' : 'x',
                                 .key_len = ESCAPED + kopi_base64_size(name.len, 0),
@@ -34,7 +39,7 @@ kopi_property_form kopi_property_form_of(const kop_record_header *header) {
   } else if (!kopi_is_text(value)) {
     form.escape = 'b';
     form.value_len = kopi_base64_size(value.len, 0);
-  } else if (is_reserved(name)) {
+  } else if (is_escaped(name)) {
     form.escape = 't';
   } else {
     form.key_len = name.len;
@@ -98,7 +103,7 @@ static int decode(const kop_pulsar_property *property, kopi_buf *out, kop_slice 
   kop_slice text = property->value;
   int null = escape == 'n' || escape == 'y';
   int coded = escape == 'x' || escape == 'y';
-  if (memchr("tbnxy", escape, 5) == NULL || (null && text.len != 0)) return 0;
+  if (null && text.len != 0) return 0;
   *key = coded ? kopi_base64_append(rest, out) : rest;
   *value = (kop_slice){.ptr = NULL, .len = 0};
   if (!null) *value = escape == 't' ? text : kopi_base64_append(text, out);
@@ -108,7 +113,7 @@ static int decode(const kop_pulsar_property *property, kopi_buf *out, kop_slice 
 void kopi_property_to_header(const kop_pulsar_property *property, kopi_buf *out) {
   kop_slice key = property->key;
   kop_slice value = property->value;
-  if (!is_reserved(key) || key.len < ESCAPED || key.ptr[PREFIX + 1] != '.') {
+  if (!is_escaped(key)) {
     kopi_header_put(key, value, out);
     return;
   }

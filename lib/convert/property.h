@@ -3,7 +3,7 @@
  *
  *    header                                     property
  *    name text, value text                      NAME            = value
- *    the same, the name begins with "kop."      kop.t.NAME      = value
+ *    the same, the name looks like one below    kop.t.NAME      = value
  *    name text, value not                       kop.b.NAME      = base64(value)
  *    name text, value null                      kop.n.NAME      = ""
  *    name not text                              kop.x.B64(NAME) = base64(value)
@@ -30,7 +30,8 @@ typedef struct kopi_property_form {
   size_t value_len; /* of the property */
 } kopi_property_form;
 
-kopi_property_form kopi_property_form_of(const kop_record_header *header);
+/* `native`: the header was a property, which is written again as it was, text or not. */
+kopi_property_form kopi_property_form_of(const kop_record_header *header, int native);
 
 /* Writes key and value; each has the length that the form says. */
 void kopi_property_write(const kop_record_header *header, const kopi_property_form *form,

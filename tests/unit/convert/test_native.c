@@ -1,0 +1,421 @@
+/* Pulsar, Kafka, Pulsar: random native messages with every property come back as they were, when asked to. */
+#include "support.h"
+
+enum { TURNS = 3000, MESSAGES = 6, PROPERTIES = 4 };
+
+/* A native message as it is produced. */
+typedef struct native {
+  kop_pulsar_single single;
+  kop_pulsar_property properties[PROPERTIES];
+  size_t property_count;
+  kop_slice value;
+} native;
+
+typedef struct native_entry {
+  kop_pulsar_metadata md;
+  native messages[MESSAGES];
+  int count;
+  int batch; /* in batch format */
+  bytes bytes;
+} native_entry;
+
+static kop_slice random_text(uint64_t *seed, pool *p, size_t most) {
+  kop_slice s;
+  do {
+    s = random_slice(seed, p, 0, most);
+    for (size_t i = 0; i < s.len; i++) {
+      if (s.ptr[i] >= 0x80) s = (kop_slice){s.ptr, i}; /* protobuf's strings are UTF-8 */
+    }
+  } while (s.len >= 6 && memcmp(s.ptr, "kop.b.", 6) == 0); /* reserved for the library */
+  return s;
+}
+
+static int maybe(uint64_t *seed) {
+  return rng_below(seed, 2) == 0;
+}
+
+static void random_message(uint64_t *seed, pool *p, native *m) {
+  kop_pulsar_single *s = &m->single;
+  kop_pulsar_single_init(s);
+  if (maybe(seed)) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_PARTITION_KEY;
+    s->partition_key = random_text(seed, p, 20);
+    if (maybe(seed)) {
+      s->present |= KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED;
+      s->partition_key_b64_encoded = (uint8_t)rng_below(seed, 2);
+      if (s->partition_key_b64_encoded) {
+        const char *const coded[] = {"azE=", "/wCA", "", "AAAAAQ==", "not base64!"};
+        s->partition_key = text_slice(coded[rng_below(seed, 5)]);
+      }
+    }
+  }
+  if (rng_below(seed, 3) == 0) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_ORDERING_KEY;
+    s->ordering_key = random_slice(seed, p, 0, 20);
+  }
+  if (maybe(seed)) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_EVENT_TIME;
+    s->event_time = rng_below(seed, 4) == 0 ? 0 : 1700000000000 + rng_below(seed, 1000);
+  }
+  if (maybe(seed)) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID;
+    s->sequence_id = rng_next(seed);
+  }
+  if (rng_below(seed, 8) == 0) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY;
+    s->null_partition_key = 1;
+  }
+  m->value = random_slice(seed, p, 0, 200);
+  if (rng_below(seed, 5) == 0) {
+    s->present |= KOP_PULSAR_SINGLE_HAS_NULL_VALUE;
+    s->null_value = 1;
+    m->value.len = 0;
+  }
+  m->property_count = (size_t)rng_below(seed, PROPERTIES + 1);
+  for (size_t i = 0; i < m->property_count; i++) {
+    m->properties[i].key =
+        i > 0 && rng_below(seed, 4) == 0 ? m->properties[0].key : random_text(seed, p, 12);
+    m->properties[i].value = random_text(seed, p, 30);
+  }
+}
+
+static void random_metadata(uint64_t *seed, pool *p, kop_pulsar_metadata *md) {
+  kop_pulsar_metadata_init(md);
+  md->present =
+      KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID | KOP_PULSAR_HAS_PUBLISH_TIME;
+  md->producer_name = text_slice("standalone-1-2");
+  md->sequence_id = rng_next(seed) >> 1;
+  md->publish_time = 1700000005000 + rng_below(seed, 1000);
+  if (maybe(seed)) {
+    md->present |= KOP_PULSAR_HAS_SCHEMA_VERSION;
+    md->schema_version = random_slice(seed, p, 0, 8);
+  }
+  if (maybe(seed)) {
+    md->present |= KOP_PULSAR_HAS_REPLICATED_FROM;
+    md->replicated_from = text_slice("us-west");
+  }
+  if (rng_below(seed, 4) == 0) {
+    md->present |= KOP_PULSAR_HAS_DELIVER_AT_TIME;
+    md->deliver_at_time = (int64_t)rng_below(seed, 1u << 31);
+  }
+  if (rng_below(seed, 4) == 0) {
+    static const char field[] = "\x3a\x07us-east\x3a\x02"
+                                "eu"; /* as it stands in a message */
+    md->replicate_to = (kop_pulsar_repeated){
+        .ptr = (const uint8_t *)field, .len = sizeof field - 1, .count = 2, .field = 7};
+  }
+  if (rng_below(seed, 4) == 0) {
+    md->present |= KOP_PULSAR_HAS_SCHEMA_ID;
+    md->schema_id = random_slice(seed, p, 0, 8);
+  }
+}
+
+/* The facts of an entry that is no batch are those of its message. */
+static void lift(kop_pulsar_metadata *md, const kop_pulsar_single *s) {
+  const struct {
+    uint32_t of_message;
+    uint64_t of_entry;
+  } bits[] = {
+      {KOP_PULSAR_SINGLE_HAS_PARTITION_KEY, KOP_PULSAR_HAS_PARTITION_KEY},
+      {KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED, KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED},
+      {KOP_PULSAR_SINGLE_HAS_ORDERING_KEY, KOP_PULSAR_HAS_ORDERING_KEY},
+      {KOP_PULSAR_SINGLE_HAS_EVENT_TIME, KOP_PULSAR_HAS_EVENT_TIME},
+      {KOP_PULSAR_SINGLE_HAS_NULL_VALUE, KOP_PULSAR_HAS_NULL_VALUE},
+      {KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY, KOP_PULSAR_HAS_NULL_PARTITION_KEY},
+  };
+  for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+    if ((s->present & bits[i].of_message) != 0) md->present |= bits[i].of_entry;
+  }
+  md->partition_key = s->partition_key;
+  md->partition_key_b64_encoded = s->partition_key_b64_encoded;
+  md->ordering_key = s->ordering_key;
+  md->event_time = s->event_time;
+  md->null_value = s->null_value;
+  md->null_partition_key = s->null_partition_key;
+}
+
+static void write_entry(native_entry *e, int32_t compression) {
+  static uint8_t plain[64 * 1024];
+  kop_slice payload = {plain, 0};
+  const kop_pulsar_property *properties = NULL;
+  size_t property_count = 0;
+  if (e->batch) {
+    e->md.present |= KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
+    e->md.num_messages_in_batch = e->count;
+    for (int i = 0; i < e->count; i++) {
+      const native *m = &e->messages[i];
+      size_t len;
+      cr_assert_eq(kop_pulsar_batch_put(&m->single, m->properties, m->property_count, m->value,
+                                        plain + payload.len, sizeof plain - payload.len, &len),
+                   KOP_OK);
+      payload.len += len;
+    }
+  } else {
+    lift(&e->md, &e->messages[0].single);
+    payload = e->messages[0].value;
+    properties = e->messages[0].properties;
+    property_count = e->messages[0].property_count;
+  }
+  kop_pulsar_codec *codec;
+  cr_assert_eq(kop_pulsar_codec_new(NULL, &codec), KOP_OK);
+  if (compression != KOP_PULSAR_COMPRESSION_NONE) {
+    e->md.present |= KOP_PULSAR_HAS_COMPRESSION | KOP_PULSAR_HAS_UNCOMPRESSED_SIZE;
+    e->md.compression = compression;
+    e->md.uncompressed_size = (uint32_t)payload.len;
+    cr_assert_eq(
+        kop_pulsar_compress(codec, compression, KOP_PULSAR_LEVEL_DEFAULT, payload, &payload),
+        KOP_OK);
+  }
+  uint8_t head[8192];
+  size_t len;
+  cr_assert_eq(kop_pulsar_entry_write(&e->md, properties, property_count, &payload, 1, head,
+                                      sizeof head, &len),
+               KOP_OK);
+  e->bytes = copy_bytes(head, len);
+  e->bytes.ptr = realloc(e->bytes.ptr, len + payload.len + 1);
+  if (payload.len != 0) memcpy(e->bytes.ptr + len, payload.ptr, payload.len);
+  e->bytes.len = len + payload.len;
+  kop_pulsar_codec_free(codec);
+}
+
+static void assert_slice(kop_slice a, kop_slice b, const char *what) {
+  cr_assert_eq(a.len, b.len, "%s", what);
+  cr_assert(a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0, "%s", what);
+}
+
+static void assert_message(const native *m, const kop_pulsar_message *got) {
+  const kop_pulsar_single *a = &m->single;
+  const kop_pulsar_single *b = &got->single;
+  const uint32_t compared =
+      (KOP_PULSAR_SINGLE_HAS_PARTITION_KEY | KOP_PULSAR_SINGLE_HAS_PARTITION_KEY_B64_ENCODED |
+       KOP_PULSAR_SINGLE_HAS_ORDERING_KEY | KOP_PULSAR_SINGLE_HAS_EVENT_TIME |
+       KOP_PULSAR_SINGLE_HAS_NULL_VALUE | KOP_PULSAR_SINGLE_HAS_NULL_PARTITION_KEY);
+  cr_assert_eq(a->present & compared, b->present & compared, "present %x, got %x", a->present,
+               b->present);
+  assert_slice(a->partition_key, b->partition_key, "key");
+  cr_assert_eq(a->partition_key_b64_encoded, b->partition_key_b64_encoded);
+  assert_slice(a->ordering_key, b->ordering_key, "ordering key");
+  cr_assert_eq(a->event_time, b->event_time);
+  cr_assert_eq(a->null_value, b->null_value);
+  cr_assert_eq(a->null_partition_key, b->null_partition_key);
+  assert_slice(m->value, got->payload, "value");
+  cr_assert_eq((size_t)b->properties.count, m->property_count);
+  kop_pulsar_repeated rest = b->properties;
+  kop_pulsar_property property;
+  for (size_t i = 0; kop_pulsar_property_next(&rest, &property) == KOP_OK; i++) {
+    assert_slice(m->properties[i].key, property.key, "property");
+    assert_slice(m->properties[i].value, property.value, "property's value");
+  }
+}
+
+static void assert_entry(const native_entry *e, bytes got) {
+  kop_pulsar_entry entry;
+  cr_assert_eq(kop_pulsar_entry_read(got.ptr, got.len, KOP_PULSAR_ENTRY_CHECK, &entry), KOP_OK);
+  const kop_pulsar_metadata *a = &e->md;
+  const kop_pulsar_metadata *b = &entry.metadata;
+  const uint64_t compared = KOP_PULSAR_HAS_REPLICATED_FROM | KOP_PULSAR_HAS_SCHEMA_VERSION |
+                            KOP_PULSAR_HAS_SCHEMA_ID | KOP_PULSAR_HAS_DELIVER_AT_TIME;
+  cr_assert_eq(a->present & compared, b->present & compared);
+  assert_slice(a->producer_name, b->producer_name, "producer");
+  cr_assert_eq(a->sequence_id, b->sequence_id);
+  cr_assert_eq(a->publish_time, b->publish_time);
+  assert_slice(a->replicated_from, b->replicated_from, "replicated from");
+  assert_slice(a->schema_version, b->schema_version, "schema version");
+  assert_slice(a->schema_id, b->schema_id, "schema id");
+  cr_assert_eq(a->deliver_at_time, b->deliver_at_time);
+  cr_assert_eq(a->replicate_to.count, b->replicate_to.count);
+  kop_pulsar_repeated to = b->replicate_to;
+  kop_slice cluster;
+  while (kop_pulsar_string_next(&to, &cluster) == KOP_OK) {
+    assert_slice(cluster, text_slice(to.count == 1 ? "us-east" : "eu"), "replicate to");
+  }
+  kop_pulsar_batch_iter it;
+  kop_pulsar_message message;
+  cr_assert_eq(kop_pulsar_batch_begin(&it, b, entry.payload), KOP_OK);
+  for (int i = 0; i < e->count; i++) {
+    cr_assert_eq(kop_pulsar_batch_next(&it, &message), KOP_OK);
+    assert_message(&e->messages[i], &message);
+    if (e->batch) {
+      cr_assert_eq(message.single.sequence_id, e->messages[i].single.sequence_id);
+    }
+  }
+  cr_assert_eq(kop_pulsar_batch_next(&it, &message), KOP_ERR_NOT_FOUND);
+}
+
+static void random_entry(uint64_t *seed, pool *p, native_entry *e) {
+  p->used = 0;
+  *e = (native_entry){.batch = maybe(seed)};
+  random_metadata(seed, p, &e->md);
+  e->count = e->batch ? 1 + (int)rng_below(seed, MESSAGES) : 1;
+  for (int i = 0; i < e->count; i++) {
+    random_message(seed, p, &e->messages[i]);
+  }
+  write_entry(e, (int32_t)rng_below(seed, 5));
+}
+
+static kop_convert_answer read_entry(kop_convert *c, const native_entry *e, int32_t flags) {
+  kop_to_kafka_options o;
+  kop_to_kafka_options_init(&o, sizeof o);
+  o.flags = flags;
+  kop_convert_answer answer;
+  cr_assert_eq(
+      kop_convert_to_kafka(c, e->bytes.ptr, e->bytes.len, 100, 100 + e->count - 1, &o, &answer),
+      KOP_OK);
+  cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES, "%s", kop_convert_error_text(c));
+  cr_assert_eq(answer.writer, KOP_CONVERT_BY_NATIVE);
+  cr_assert_eq(answer.batch_count, 1);
+  cr_assert_eq(answer.batches[0].base_offset, 100);
+  cr_assert_eq(answer.batches[0].count, e->count);
+  return answer;
+}
+
+Test(native, what_was_kept_comes_back) {
+  static pool p;
+  static native_entry e;
+  uint64_t seed = 11;
+  kop_convert *c = new_convert();
+  for (int turn = 0; turn < TURNS; turn++) {
+    random_entry(&seed, &p, &e);
+    kop_convert_answer answer = read_entry(c, &e, KOP_TO_KAFKA_KEEP);
+    bytes batch = batch_bytes(&answer.batches[0]);
+    kop_to_pulsar_options o = to_pulsar_defaults();
+    o.flags = KOP_TO_PULSAR_RESTORE;
+    o.compression = KOP_PULSAR_COMPRESSION_NONE;
+    const kop_convert_entry *entries;
+    size_t n;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    cr_assert_eq(n, 1);
+    bytes got = entry_bytes(&entries[0]);
+    assert_entry(&e, got);
+    free(got.ptr);
+    free(batch.ptr);
+    free(e.bytes.ptr);
+  }
+  kop_convert_free(c);
+}
+
+/* The same bytes as a Kafka consumer sees them, by the rules of docs/conversion.md, written down a second time. */
+Test(native, what_kafka_sees) {
+  static pool p;
+  static native_entry e;
+  uint64_t seed = 12;
+  kop_convert *c = new_convert();
+  kop_record_ctx *ctx;
+  cr_assert_eq(kop_record_ctx_new(NULL, &ctx), KOP_OK);
+  for (int turn = 0; turn < TURNS; turn++) {
+    random_entry(&seed, &p, &e);
+    kop_convert_answer answer = read_entry(c, &e, 0);
+    bytes batch = batch_bytes(&answer.batches[0]);
+    cr_assert_eq(kop_batch_check_crc(batch.ptr, batch.len), KOP_OK);
+    cr_assert_eq(kop_record_begin(ctx, batch.ptr, batch.len), KOP_OK);
+    for (int i = 0; i < e.count; i++) {
+      const native *m = &e.messages[i];
+      kop_record r;
+      cr_assert_eq(kop_record_next(ctx, &r), KOP_OK);
+      cr_assert_eq(r.offset, 100 + i);
+      cr_assert_eq(r.timestamp, m->single.event_time != 0 ? (int64_t)m->single.event_time
+                                                          : (int64_t)e.md.publish_time);
+      int has_key = (m->single.present & KOP_PULSAR_SINGLE_HAS_PARTITION_KEY) != 0;
+      int has_order = (m->single.present & KOP_PULSAR_SINGLE_HAS_ORDERING_KEY) != 0;
+      if (m->single.null_partition_key || (!has_key && !has_order)) {
+        cr_assert_null(r.key.ptr);
+      } else if (!has_key) {
+        assert_slice(r.key, m->single.ordering_key, "ordering key as key");
+      } else if (!m->single.partition_key_b64_encoded) {
+        assert_slice(r.key, m->single.partition_key, "key");
+      }
+      cr_assert_eq(r.value.ptr == NULL, m->single.null_value);
+      assert_slice(r.value, m->value, "value");
+      cr_assert_eq((size_t)r.header_count, m->property_count);
+      kop_slice rest = r.headers;
+      kop_record_header h;
+      for (size_t k = 0; kop_record_header_next(&rest, &h) == KOP_OK; k++) {
+        assert_slice(h.key, m->properties[k].key, "header");
+        assert_slice(h.value, m->properties[k].value, "header's value");
+      }
+    }
+    free(batch.ptr);
+    free(e.bytes.ptr);
+  }
+  kop_record_ctx_free(ctx);
+  kop_convert_free(c);
+}
+
+/* A message larger than an entry: cut into chunks as Pulsar's clients do, put together by the caller. */
+Test(native, chunks_are_parts_until_they_are_put_together) {
+  static pool p;
+  uint64_t seed = 13;
+  kop_convert *c = new_convert();
+  for (int turn = 0; turn < 200; turn++) {
+    static native_entry e;
+    p.used = 0;
+    e = (native_entry){.count = 1};
+    random_metadata(&seed, &p, &e.md);
+    random_message(&seed, &p, &e.messages[0]);
+    int32_t compression = (int32_t)rng_below(&seed, 5);
+    write_entry(&e, compression);
+    kop_pulsar_entry whole;
+    cr_assert_eq(kop_pulsar_entry_read(e.bytes.ptr, e.bytes.len, 0, &whole), KOP_OK);
+    int32_t parts = 2 + (int32_t)rng_below(&seed, 3);
+    kop_pulsar_metadata md = whole.metadata;
+    md.present |= KOP_PULSAR_HAS_UUID | KOP_PULSAR_HAS_NUM_CHUNKS_FROM_MSG |
+                  KOP_PULSAR_HAS_TOTAL_CHUNK_MSG_SIZE | KOP_PULSAR_HAS_CHUNK_ID;
+    md.uuid = text_slice("standalone-1-2-77");
+    md.num_chunks_from_msg = parts;
+    md.total_chunk_msg_size = (int32_t)whole.payload.len;
+    uint8_t *joined = malloc(whole.payload.len + 1);
+    size_t at = 0;
+    kop_convert_answer answer;
+    for (int32_t i = 0; i < parts; i++) {
+      md.chunk_id = i;
+      size_t end =
+          i == parts - 1 ? whole.payload.len : whole.payload.len * (size_t)(i + 1) / (size_t)parts;
+      kop_slice piece = {whole.payload.ptr + at, end - at};
+      uint8_t bytes_of[16384];
+      size_t len;
+      cr_assert_eq(kop_pulsar_entry_write(&md, NULL, 0, &piece, 1, bytes_of, sizeof bytes_of, &len),
+                   KOP_OK);
+      if (piece.len != 0) memcpy(bytes_of + len, piece.ptr, piece.len);
+      cr_assert_eq(
+          kop_convert_to_kafka(c, bytes_of, len + piece.len, 10 + i, 10 + i, NULL, &answer),
+          KOP_OK);
+      cr_assert_eq(answer.kind, KOP_ANSWER_CHUNK);
+      cr_assert_eq(answer.chunk_id, i);
+      cr_assert_eq(answer.chunk_count, parts);
+      cr_assert_eq((size_t)answer.chunk_total, whole.payload.len);
+      assert_slice(answer.chunk_uuid, md.uuid, "uuid");
+      if (answer.chunk.len != 0) memcpy(joined + at, answer.chunk.ptr, answer.chunk.len);
+      at = end;
+      if (i < parts - 1) continue;
+      kop_pulsar_entry last;
+      cr_assert_eq(kop_pulsar_entry_read(bytes_of, len + piece.len, 0, &last), KOP_OK);
+      kop_to_kafka_options o;
+      kop_to_kafka_options_init(&o, sizeof o);
+      o.flags = KOP_TO_KAFKA_KEEP;
+      cr_assert_eq(
+          kop_convert_chunks_to_kafka(c, &last, (kop_slice){joined, at + 1}, 10 + i, &o, &answer),
+          KOP_OK);
+      cr_assert_eq(answer.reason, KOP_HOLE_MALFORMED, "a byte too many");
+      cr_assert_eq(
+          kop_convert_chunks_to_kafka(c, &last, (kop_slice){joined, at}, 10 + i, &o, &answer),
+          KOP_OK);
+    }
+    cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES);
+    cr_assert_eq(answer.batches[0].base_offset, 10 + parts - 1);
+    cr_assert_eq(answer.batches[0].last_offset, 10 + parts - 1);
+    bytes batch = batch_bytes(&answer.batches[0]);
+    kop_to_pulsar_options o = to_pulsar_defaults();
+    o.flags = KOP_TO_PULSAR_RESTORE;
+    o.compression = KOP_PULSAR_COMPRESSION_NONE;
+    const kop_convert_entry *entries;
+    size_t n;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    bytes got = entry_bytes(&entries[0]);
+    assert_entry(&e, got);
+    free(got.ptr);
+    free(batch.ptr);
+    free(joined);
+    free(e.bytes.ptr);
+  }
+  kop_convert_free(c);
+}
