@@ -104,6 +104,8 @@ static int resolve_limits(kopd_options *o, report r) {
   int64_t frames = 256ll << 20;
   int64_t connection_bytes = 128ll << 20;
   int64_t lent = 256ll << 20;
+  int64_t parked = 256ll << 20;
+  int64_t stalled = 30000;
   int64_t partitions = 200000;
   int64_t drain = 10000;
   if (number(o, "max.connections", 1, 10000000, &connections, r) != 0 ||
@@ -111,6 +113,8 @@ static int resolve_limits(kopd_options *o, report r) {
       number(o, "queued.max.request.bytes", -1, INT64_MAX, &frames, r) != 0 ||
       number(o, "connection.max.request.bytes", 65536, INT64_MAX, &connection_bytes, r) != 0 ||
       number(o, "fetch.max.lent.bytes", 65536, INT64_MAX, &lent, r) != 0 ||
+      number(o, "queued.max.poll.bytes", 65536, INT64_MAX, &parked, r) != 0 ||
+      number(o, "queued.request.stall.ms", 0, 3600000, &stalled, r) != 0 ||
       number(o, "max.partitions", 1, 10000000, &partitions, r) != 0 ||
       number(o, "drain.timeout.ms", 0, 3600000, &drain, r) != 0)
     return -1;
@@ -130,6 +134,8 @@ static int resolve_limits(kopd_options *o, report r) {
   o->max_frame_bytes_total = (uint64_t)frames;
   o->max_connection_bytes = (uint64_t)connection_bytes;
   o->max_lent_bytes = (uint64_t)lent;
+  o->max_parked_bytes_total = (uint64_t)parked;
+  o->stalled_request_ms = (uint64_t)stalled;
   o->max_partitions = (uint32_t)partitions;
   o->drain_ms = (uint64_t)drain;
   return 0;

@@ -39,11 +39,17 @@ static const kopd_own_setting table[] = {
      "Connections to one node from one address; one more is closed at once."},
     {"queued.max.request.bytes", NULL, NULL, "268435456",
      "Memory for requests of 64 KiB and more of one node; at the limit, reading waits."},
+    {"queued.request.stall.ms", NULL, NULL, "30000",
+     "While requests wait for memory, one that is being received must gain an eighth of its size "
+     "in this time, or its connection is closed; 0: never."},
+    {"queued.max.poll.bytes", NULL, NULL, "268435456",
+     "Memory that waiting fetches of one node keep; at the limit, a fetch is answered at once with "
+     "what there is."},
     {"connection.max.request.bytes", NULL, NULL, "134217728",
-     "Memory for the requests of one connection; at the limit, reading from it waits. A single "
-     "request may always be held."},
+     "Memory for the requests of one connection and for replies that it does not take; at the "
+     "limit, reading from it waits. A single request may always be held."},
     {"fetch.max.lent.bytes", NULL, NULL, "268435456",
-     "Bytes of the log held at a time for answers of one node."},
+     "Bytes of the log that are read or held at a time for answers of one node."},
     {"max.partitions", NULL, NULL, "200000", "Partitions of all topics."},
     {"drain.timeout.ms", NULL, NULL, "10000",
      "How long a stop waits for work that is under way, in milliseconds."},

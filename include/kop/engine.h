@@ -52,7 +52,7 @@ typedef struct kop_engine_config {
   uint32_t
       max_requests_per_connection; /**< Requests of one connection in work before reading pauses. Default 64. */
   uint64_t
-      max_connection_bytes; /**< Frames of one connection held at a time; default 128 MiB. A single frame may always be held. */
+      max_connection_bytes; /**< Held at a time for one connection: frames, long polls, replies that wait to be sent. Default 128 MiB. A single frame may always be held. */
   uint64_t
       max_frame_bytes_total; /**< All frames of 64 KiB and more held at a time. Default 256 MiB; at least socket.request.max.bytes. */
   uint64_t max_small_bytes_total; /**< All smaller frames. Default 64 MiB. */
@@ -66,6 +66,10 @@ typedef struct kop_engine_config {
   uint64_t idle_ns;            /**< connections.max.idle.ms. Default 10 minutes; 0: never. */
   uint64_t
       state_every_bytes; /**< Producer state of a partition is saved after so many appended bytes. Default 64 MiB. */
+  uint64_t
+      stalled_frame_ns; /**< While others wait for the memory of frames, each frame must gain an eighth of its size in so long, or its connection is closed. Default 30 s; 0: never. */
+  uint64_t
+      max_parked_bytes_total; /**< Memory that long polls keep while they wait; above it a fetch is answered at once with what there is. Default 256 MiB. */
 } kop_engine_config;
 
 /** What the embedder knows of a new connection. */
@@ -92,7 +96,7 @@ typedef struct kop_engine_stats {
   uint64_t fetch_bytes_total;     /**< Bytes of batches answered. */
   uint64_t fetches_waiting;       /**< Long polls that wait. */
   uint64_t fetch_sessions;        /**< KIP-227 sessions held. */
-  uint64_t frame_bytes;           /**< Frame memory held. */
+  uint64_t frame_bytes;           /**< Memory held by frames and long polls. */
   uint64_t lent_bytes;            /**< READ results held. */
   uint64_t paused_connections;    /**< Connections that may not read. */
   uint64_t protocol_errors_total; /**< Connections closed for breaking the protocol. */

@@ -266,9 +266,10 @@ void kopi_settle(kop_engine *e, kop_now now) {
       if (c->state != KOPI_CONN_OPEN) continue;
       kopi_conn_flush(e, c, now);
       if (c->state == KOPI_CONN_OPEN) kopi_conn_parse(e, c, now);
+      if (c->closes && c->admitted > 0) kopi_conn_drop_input(e, c); /* it will not be read */
       update_flow(e, c);
     }
-  } while (kopi_room_wake(e, now) || kopi_frames_admit(e));
+  } while (kopi_room_wake(e, now) || kopi_frames_admit(e, now));
 }
 
 void kopi_conns_shutdown(kop_engine *e, kop_now now) {

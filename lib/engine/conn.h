@@ -36,7 +36,9 @@ struct kopi_conn {
   uint8_t stash[4];  /* fewer than 4 bytes of the next length prefix, while there is no block */
   uint32_t stash_len;
   uint64_t admitted; /* charge of the frame being received, 0 before its prefix is known */
-  uint64_t charged;  /* charge of all frames held, that one included */
+  bool marked;       /* that frame was there when stalled ones were last looked for, see memory.h */
+  size_t mark;       /* and had so many bytes */
+  uint64_t charged;  /* charge of all that its requests hold, that frame included */
   uint64_t bytes_in;
 
   /* replying */
@@ -81,12 +83,8 @@ void kopi_conns_free(kop_engine *e);
 
 /* ---- receive.c ---- */
 
-/* Gives back a frame's charge. */
-void kopi_frame_uncharge(kop_engine *e, kopi_conn *c, uint64_t charge);
-/* Replaces a charge by another, which may pass the bounds: it stands for memory that is in use already. */
-void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to);
 /* Lets connections go on that wait for memory, in order; true if there was one. */
-bool kopi_frames_admit(kop_engine *e);
+bool kopi_frames_admit(kop_engine *e, kop_now now);
 /* Parses the frames that lie in the connection's block. */
 void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now);
 /* Forgets what was received and waits for no memory any more. */

@@ -47,6 +47,8 @@ kop_status kop_engine_config_init(kop_engine_config *config, size_t size) {
       .max_fetch_sessions = 1000,
       .idle_ns = 600ull * 1000000000u,
       .state_every_bytes = 64ull << 20,
+      .stalled_frame_ns = 30ull * 1000000000u,
+      .max_parked_bytes_total = 256ull << 20,
   };
   return KOP_OK;
 }
@@ -149,6 +151,7 @@ kop_status kop_engine_new(const kop_engine_config *config, kop_now now, kop_engi
   uint64_t large = config->max_frame_bytes_total;
   e->pools[KOPI_POOL_SMALL].limit = config->max_small_bytes_total;
   e->pools[KOPI_POOL_LARGE].limit = large < request_max ? request_max : large;
+  e->pools[KOPI_POOL_PARKED].limit = config->max_parked_bytes_total;
   *engine = e;
   return KOP_OK;
 }

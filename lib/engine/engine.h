@@ -3,6 +3,7 @@
  *
  *   op       effects and their tokens             conn, receive   connections, frames, admission
  *   request  a request's life and its reply       api             which API is served by which file
+ *   memory   what requests hold, and its bounds
  *   topic    what was pushed                      partition       leadership, load, recovery
  *   append   the ordered queue of a partition     read            shared READs and kept results
  *   fetch, fetch_session                          api_*           one file per API
@@ -47,15 +48,17 @@ struct kopi_alarm {
   void (*fire)(kop_engine *e, kopi_alarm *alarm, kop_now now);
 };
 
-/* Frame memory charged, per pool: small frames and those of 64 KiB and more. */
-typedef struct kopi_frame_pool {
+/* Memory that requests hold, see memory.h. */
+typedef struct kopi_memory_pool {
   uint64_t charged;
   uint64_t limit;
   kopi_link waiting; /* connections that wait for some of it, in order of arrival */
   bool full;         /* one of them found no room: who comes later waits behind it */
-} kopi_frame_pool;
+  bool watched;      /* frames that stall are looked for */
+  kopi_alarm watch;
+} kopi_memory_pool;
 
-enum { KOPI_POOL_SMALL = 0, KOPI_POOL_LARGE = 1, KOPI_POOLS = 2 };
+enum { KOPI_POOL_SMALL = 0, KOPI_POOL_LARGE = 1, KOPI_POOL_PARKED = 2, KOPI_POOLS = 3 };
 
 /* A node's address on a listener, copied. */
 typedef struct kopi_endpoint {
@@ -83,7 +86,7 @@ struct kop_engine {
   kopi_conn *dead_conns; /* freed at the next drain */
   kopi_conn *touched_head;
   kopi_conn *touched_tail;
-  kopi_frame_pool pools[KOPI_POOLS];
+  kopi_memory_pool pools[KOPI_POOLS];
   kopi_link all_requests;
   kopi_request *free_requests;
   uint32_t free_requests_len;

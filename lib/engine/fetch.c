@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "engine/conn.h"
 #include "engine/lease.h"
+#include "engine/memory.h"
 
 enum { READ_GRACE_MS = 100 /* a store gets so long, also when max.wait is shorter */ };
 
@@ -132,7 +133,8 @@ void kopi_fetch_begin(kop_engine *e, kopi_fetch *f, int32_t max_wait_ms, kop_now
   f->set->fetch = f;
   f->state = KOPI_FETCH_WAITING;
   e->stats.fetches_waiting++;
-  bool at_once = max_wait_ms <= 0 || e->shutting_down || !any_known(f->set);
+  bool at_once =
+      max_wait_ms <= 0 || e->shutting_down || !any_known(f->set) || !kopi_memory_may_park(e);
   for (kopi_link *link = f->set->dirty.next; link != &f->set->dirty && !at_once;
        link = link->next) {
     const kopi_fetch_member *m = KOPI_CONTAINER_OF(link, kopi_fetch_member, in_dirty);

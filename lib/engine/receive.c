@@ -12,10 +12,10 @@
 #include "base/assert.h"
 #include "base/endian.h"
 #include "engine/conn.h"
+#include "engine/memory.h"
 #include "engine/request.h"
 
 enum {
-  LARGE_FRAME = 64 * 1024, /* from here on a frame is charged to the pool of large ones */
   LEAST_CHARGE = 4 * 1024, /* a small request may hold a whole small block */
   BUSY_AFTER = 64 * 1024   /* a connection that has sent so much gets larger blocks */
 };
@@ -24,51 +24,19 @@ static uint64_t charge_of(uint64_t frame) {
   return frame < LEAST_CHARGE ? LEAST_CHARGE : frame;
 }
 
-static kopi_frame_pool *pool_of(kop_engine *e, uint64_t charge) {
-  return &e->pools[charge < LARGE_FRAME ? KOPI_POOL_SMALL : KOPI_POOL_LARGE];
-}
-
-void kopi_frame_uncharge(kop_engine *e, kopi_conn *c, uint64_t charge) {
-  if (charge == 0) return;
-  pool_of(e, charge)->charged -= charge;
-  e->stats.frame_bytes -= charge;
-  if (c != NULL) {
-    c->charged -= charge;
-    kopi_conn_touch(e, c);
-  }
-}
-
-void kopi_frame_recharge(kop_engine *e, kopi_conn *c, uint64_t from, uint64_t to) {
-  kopi_frame_uncharge(e, c, from);
-  if (to == 0) return;
-  pool_of(e, to)->charged += to;
-  e->stats.frame_bytes += to;
-  if (c != NULL) c->charged += to;
-}
-
-static bool at_own_bound(const kop_engine *e, const kopi_conn *c, uint64_t charge) {
-  return c->charged != 0 && c->charged + charge > e->cfg.max_connection_bytes;
-}
-
-static bool has_room(kop_engine *e, const kopi_conn *c, uint64_t charge) {
-  const kopi_frame_pool *pool = pool_of(e, charge);
-  bool all = pool->charged == 0 || pool->charged + charge <= pool->limit;
-  return all && !at_own_bound(e, c, charge);
-}
-
-static void charge_frame(kop_engine *e, kopi_conn *c, uint64_t charge) {
-  pool_of(e, charge)->charged += charge;
-  e->stats.frame_bytes += charge;
-  c->charged += charge;
+static void admit(kop_engine *e, kopi_conn *c, uint64_t charge) {
+  kopi_memory_charge(e, c, kopi_memory_pool_of(e, charge), charge);
   c->admitted = charge;
+  c->marked = false;
 }
 
-static void wait_for_memory(kop_engine *e, kopi_conn *c, uint64_t charge) {
+static void wait_for_memory(kop_engine *e, kopi_conn *c, uint64_t charge, kop_now now) {
   if (c->waits_memory) return;
-  kopi_frame_pool *pool = pool_of(e, charge);
+  kopi_memory_pool *pool = kopi_memory_pool_of(e, charge);
   c->waits_memory = true;
   kopi_list_append(&pool->waiting, &c->waiting);
-  pool->full = pool->full || !at_own_bound(e, c, charge);
+  pool->full = pool->full || !kopi_memory_at_own_bound(e, c, charge);
+  if (pool->full) kopi_memory_watch(e, pool, now);
 }
 
 static void wait_no_longer(kopi_conn *c) {
@@ -80,7 +48,7 @@ static uint64_t next_frame(const kopi_conn *c) {
   return 4 + (uint64_t)kopi_load_be32(c->block->bytes + c->start);
 }
 
-static bool admit_from(kop_engine *e, kopi_frame_pool *pool) {
+static bool admit_from(kop_engine *e, kopi_memory_pool *pool, kop_now now) {
   bool admitted = false;
   pool->full = false;
   kopi_link *next;
@@ -88,21 +56,22 @@ static bool admit_from(kop_engine *e, kopi_frame_pool *pool) {
     next = link->next;
     kopi_conn *c = KOPI_CONTAINER_OF(link, kopi_conn, waiting);
     uint64_t charge = charge_of(next_frame(c));
-    if (at_own_bound(e, c, charge)) continue; /* it holds nobody else up */
-    pool->full = !has_room(e, c, charge);
+    if (kopi_memory_at_own_bound(e, c, charge)) continue; /* it holds nobody else up */
+    pool->full = !kopi_memory_admits(e, c, charge);
     if (pool->full) break;
     wait_no_longer(c);
-    charge_frame(e, c, charge);
+    admit(e, c, charge);
     kopi_conn_touch(e, c);
     admitted = true;
   }
+  if (pool->full) kopi_memory_watch(e, pool, now);
   return admitted;
 }
 
 /* A frame of one pool does not wait behind one of the other. */
-bool kopi_frames_admit(kop_engine *e) {
-  bool small = admit_from(e, &e->pools[KOPI_POOL_SMALL]);
-  bool large = admit_from(e, &e->pools[KOPI_POOL_LARGE]);
+bool kopi_frames_admit(kop_engine *e, kop_now now) {
+  bool small = admit_from(e, &e->pools[KOPI_POOL_SMALL], now);
+  bool large = admit_from(e, &e->pools[KOPI_POOL_LARGE], now);
   return small || large;
 }
 
@@ -115,7 +84,7 @@ void kopi_conn_drop_input(kop_engine *e, kopi_conn *c) {
   wait_no_longer(c);
   uint64_t charge = c->admitted;
   c->admitted = 0;
-  kopi_frame_uncharge(e, c, charge);
+  kopi_memory_uncharge(e, c, kopi_memory_pool_of(e, charge), charge);
   c->stash_len = 0;
   if (c->offered > 0) { /* the embedder may be reading into the block: it goes with the commit */
     c->end = c->start;
@@ -170,11 +139,11 @@ static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
   size_t frame = 4 + (size_t)len;
   if (c->admitted == 0) {
     uint64_t charge = charge_of(frame);
-    if (pool_of(e, charge)->full || !has_room(e, c, charge)) {
-      wait_for_memory(e, c, charge);
+    if (!kopi_memory_admits(e, c, charge)) {
+      wait_for_memory(e, c, charge, now);
       return false;
     }
-    charge_frame(e, c, charge);
+    admit(e, c, charge);
   }
   if (c->end - c->start < frame) {
     if (!make_room(e, c, frame)) {

@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "engine/api.h"
 #include "engine/conn.h"
+#include "engine/memory.h"
 #include "wire/arena.h"
 
 enum {
@@ -53,7 +54,7 @@ static void recycle(kop_engine *e, kopi_request *r) {
   kopi_alarm_cancel(e, &r->alarm);
   if (r->release != NULL) r->release(e, r);
   kopi_block_unref(&e->blocks, r->block);
-  kopi_frame_uncharge(e, NULL, r->charge);
+  kopi_memory_uncharge(e, NULL, r->pool, r->charge);
   e->stats.requests_open--;
   kop_arena_reset(r->arena);
   kopi_buf_reset(&r->out);
@@ -125,13 +126,14 @@ void kopi_request_start(kop_engine *e, kopi_conn *c, const uint8_t *frame, size_
                         uint64_t charge, kop_now now) {
   kopi_request *r = new_request(e);
   if (r == NULL) {
-    kopi_frame_uncharge(e, c, charge);
+    kopi_memory_uncharge(e, c, kopi_memory_pool_of(e, charge), charge);
     kopi_log(e, KOP_LOG_ERROR, "%s: closed, no memory for a request", c->peer);
     kopi_conn_close(e, c, KOP_CLOSE_MEMORY);
     return;
   }
   r->conn = c;
   r->block = c->block;
+  r->pool = kopi_memory_pool_of(e, charge);
   r->charge = charge;
   r->state = KOPI_REQUEST_RUNNING;
   kopi_block_ref(c->block);
@@ -267,6 +269,10 @@ void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, 
   r->slices = slices;
   r->slices_len = n;
   r->slices_bytes = bytes;
+  if (r->conn != NULL) {
+    r->reply_charge = r->out.cap;
+    r->conn->charged += r->reply_charge;
+  }
   done(e, r, now);
 }
 
@@ -303,7 +309,7 @@ void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now) {
   (void)now;
   r->finished = true;
   if (r->conn != NULL) { /* a pinned request outlives it; its memory stays charged to the pool */
-    r->conn->charged -= r->charge;
+    r->conn->charged -= r->charge + r->reply_charge;
     kopi_conn_touch(e, r->conn);
     r->conn = NULL;
   }
@@ -313,11 +319,11 @@ void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now) {
 void kopi_request_drop_frame(kop_engine *e, kopi_request *r, kop_now now) {
   (void)now;
   kopi_block_unref(&e->blocks, r->block);
-  uint64_t held = kopi_arena_held(&r->arena->arena);
-  uint64_t charge = held > KEPT_ARENA_BYTES ? held : 0;
-  kopi_frame_recharge(e, r->conn, r->charge, charge);
   r->block = NULL;
-  r->charge = charge;
+  kopi_memory_uncharge(e, r->conn, r->pool, r->charge);
+  r->pool = &e->pools[KOPI_POOL_PARKED];
+  r->charge = kopi_arena_held(&r->arena->arena);
+  kopi_memory_charge(e, r->conn, r->pool, r->charge);
   r->body = (kop_slice){.ptr = NULL};
   r->client_id = (kop_slice){.ptr = NULL};
 }

@@ -26,7 +26,9 @@ struct kopi_request {
   kopi_request *wait_next; /* in a queue of one of the APIs */
   kopi_link all;
   kopi_block *block;
+  kopi_memory_pool *pool; /* that the charge belongs to */
   uint64_t charge;
+  uint64_t reply_charge; /* of the connection alone: a reply that waits to be sent */
   int32_t correlation_id;
   int16_t api_key;
   int16_t version;
@@ -101,8 +103,8 @@ void kopi_request_unpin(kop_engine *e, kopi_request *r, kop_now now);
 void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now);
 
 /*
- * The block is not needed any more: what the handler keeps it has copied. A request that keeps much is charged for that
- * instead, or a few megabytes of long polls would hold gigabytes.
+ * The block is not needed any more: what the handler keeps it has copied. The request is charged for that instead, or a few
+ * megabytes of long polls would hold gigabytes.
  */
 void kopi_request_drop_frame(kop_engine *e, kopi_request *r, kop_now now);
 

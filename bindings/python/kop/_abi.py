@@ -171,6 +171,7 @@ KOP_CLOSE_PROTOCOL = 2
 KOP_CLOSE_IDLE = 3
 KOP_CLOSE_MEMORY = 4
 KOP_CLOSE_NO_REPLY = 5
+KOP_CLOSE_SLOW = 6
 KOP_READ_AT_LEAST_ONE = 1
 KOP_READ_MAY_LEND = 2
 KOP_LIST_BY_TIME = 0
@@ -1527,6 +1528,8 @@ kop_engine_config._fields_ = [
     ('reserved0', c.c_uint32),
     ('idle_ns', c.c_uint64),
     ('state_every_bytes', c.c_uint64),
+    ('stalled_frame_ns', c.c_uint64),
+    ('max_parked_bytes_total', c.c_uint64),
 ]
 kop_conn_info._fields_ = [
     ('size', c.c_size_t),
