@@ -71,11 +71,20 @@ static uint32_t multiply(uint32_t a, uint32_t b) {
   return product;
 }
 
-uint32_t kopi_crc32c_delta(const uint8_t *diff, size_t n, uint32_t after) {
-  uint32_t r = remainder_of(0, diff, n);
+/* The remainder of what `r` stands for followed by zeros. */
+static uint32_t shifted(uint32_t r, uint32_t after) {
   for (int place = 0; after != 0; place++, after >>= 4) {
     uint32_t digit = after & 15u;
     if (digit != 0) r = multiply(r, crc32c_power[place][digit]);
   }
   return r;
+}
+
+uint32_t kopi_crc32c_delta(const uint8_t *diff, size_t n, uint32_t after) {
+  return shifted(remainder_of(0, diff, n), after);
+}
+
+/* The two inversions at the seam cancel each other, so checksums join as remainders do. */
+uint32_t kopi_crc32c_join(uint32_t first, uint32_t second, uint32_t n) {
+  return shifted(first, n) ^ second;
 }

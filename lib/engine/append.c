@@ -2,6 +2,8 @@
 #include "engine/append.h"
 
 #include "base/assert.h"
+#include "base/crc32c.h"
+#include "base/endian.h"
 
 static void push_back(kopi_append_queue *q, kopi_append *a) {
   a->next = NULL;
@@ -131,6 +133,17 @@ static void join(kopi_append *original, kopi_append *a) {
 
 static void on_appended(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now);
 
+/*
+ * The checksum of the whole batch: of its first bytes, which are not in the batch's own checksum, joined with that one.
+ *
+ *   0  base offset, length, leader epoch, magic   17  checksum   21  what it covers
+ */
+static uint32_t checksum_of(const uint8_t *batch, size_t len) {
+  enum { FIELD = 17, COVERED = 21 };
+  return kopi_crc32c_join(kopi_crc32c(0, batch, COVERED), kopi_load_be32(batch + FIELD),
+                          (uint32_t)(len - COVERED));
+}
+
 static void emit(kop_engine *e, kopi_append *a, kopi_op *op) {
   kopi_partition *p = a->p;
   kop_batch_set_position(a->batch, 0, p->leader_epoch);
@@ -141,6 +154,7 @@ static void emit(kop_engine *e, kopi_append *a, kopi_op *op) {
   op->body.append.count = a->count;
   op->body.append.max_timestamp = a->max_timestamp;
   op->body.append.bytes = a->batch_len;
+  op->body.append.crc32c = checksum_of(a->batch, a->batch_len);
   a->op = op;
   a->ops_open++;
   a->state = KOPI_APPEND_IN_FLIGHT;

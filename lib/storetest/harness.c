@@ -355,7 +355,8 @@ void st_append_start(st *t, st_append *a, uint64_t partition, int32_t epoch, con
                          .slices_count = slices,
                          .count = count,
                          .max_timestamp = max_timestamp,
-                         .bytes = len};
+                         .bytes = len,
+                         .crc32c = kopi_crc32c(0, bytes, len)};
   a->answer = st_submit(t, KOP_EFFECT_APPEND, 0, partition, &a->body, sizeof a->body);
 }
 

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/frame.h"
 #include "store/store.h"
 
 enum {
@@ -46,7 +47,16 @@ static void die(const char *what) {
 
 /* ---- the batches ---- */
 
+/* Made before anything is measured. The engine has a batch's checksum at hand, so making it is not the store's time. */
+typedef struct batch {
+  kop_slice bytes;
+  uint32_t crc32c;
+} batch;
+
+enum { BATCHES = 4096 };
+
 static uint8_t *payload; /* random bytes that all batches are cut from */
+static batch batches[BATCHES];
 static uint64_t rng_state;
 static int mixed;
 
@@ -71,6 +81,14 @@ static void payload_make(void) {
     uint64_t r = rng();
     memcpy(payload + i, &r, 8);
   }
+  for (size_t i = 0; i < BATCHES; i++) {
+    batches[i].bytes = (kop_slice){payload + (rng() & 0xffff), batch_size()};
+    batches[i].crc32c = kopd_crc32c(0, batches[i].bytes.ptr, batches[i].bytes.len);
+  }
+}
+
+static const batch *any_batch(void) {
+  return &batches[rng() % BATCHES];
 }
 
 /* ---- the bare file ---- */
@@ -111,10 +129,10 @@ static uint64_t bare_commit(bare *b) {
   struct iovec iov[2 * COMMIT];
   uint64_t bytes = 0;
   for (int i = 0; i < COMMIT; i++) {
-    size_t len = batch_size();
+    const kop_slice *bytes_of = &any_batch()->bytes;
     iov[2 * i] = (struct iovec){headers[i], sizeof headers[i]};
-    iov[2 * i + 1] = (struct iovec){payload + (rng() & 0xffff), len};
-    bytes += len;
+    iov[2 * i + 1] = (struct iovec){(void *)(uintptr_t)bytes_of->ptr, bytes_of->len};
+    bytes += bytes_of->len;
   }
   if (b->at + bytes + sizeof headers > file_bytes) bare_next(b);
   ssize_t n = pwritev(b->fd, iov, 2 * COMMIT, (off_t)b->at);
@@ -250,18 +268,19 @@ static uint64_t rig_commit(rig *r, int64_t timestamp) {
   r->open++;
   for (uint32_t i = 0; i < COMMIT; i++) {
     flight *f = &r->flights[place * COMMIT + i];
-    size_t len = batch_size();
+    const batch *b = any_batch();
     uint32_t p = (uint32_t)(rng() % PARTITIONS);
-    f->slice = (kop_slice){payload + (rng() & 0xffff), len};
+    f->slice = b->bytes;
     f->body = (kop_append){.size = sizeof f->body,
                            .epoch = r->epochs[p],
                            .slices = &f->slice,
                            .slices_count = 1,
                            .count = 1,
                            .max_timestamp = timestamp,
-                           .bytes = len};
+                           .bytes = b->bytes.len,
+                           .crc32c = b->crc32c};
     submit(r, KOP_EFFECT_APPEND, place * COMMIT + i + 1, r->ids[p], &f->body, sizeof f->body);
-    bytes += len;
+    bytes += b->bytes.len;
   }
   return bytes;
 }

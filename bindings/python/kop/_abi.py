@@ -1338,6 +1338,8 @@ kop_append._fields_ = [
     ('count', c.c_uint32),
     ('max_timestamp', c.c_int64),
     ('bytes', c.c_uint64),
+    ('crc32c', c.c_uint32),
+    ('reserved', c.c_uint32),
 ]
 kop_appended._fields_ = [
     ('size', c.c_uint32),

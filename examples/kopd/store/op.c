@@ -218,13 +218,7 @@ static void submit_without_memory_locked(kopd_store_client *c, uint64_t token) {
 
 void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
   kopd_store *s = client->store;
-  uint32_t batch_crc = 0;
   bool wake_writer = false;
-  if (effect->kind == KOP_EFFECT_APPEND) {
-    const kop_append *append = effect->body;
-    for (uint32_t i = 0; i < append->slices_count; i++)
-      batch_crc = kopd_crc32c(batch_crc, append->slices[i].ptr, append->slices[i].len);
-  }
   pthread_mutex_lock(&s->lock);
   client->submitting = true;
   if (effect->kind == KOP_EFFECT_RELEASE) {
@@ -242,7 +236,6 @@ void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
   op->token = effect->token;
   op->target = effect->target;
   op->body = effect->body;
-  op->batch_crc = batch_crc;
   if (may_wait(op->kind)) {
     op->wait = calloc(1, sizeof *op->wait);
     if (op->wait == NULL) {
@@ -251,7 +244,7 @@ void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
     }
   }
   dispatch_locked(s, op);
-  /* What is left to the writer in any case is begun early, so that the next batches' checksums are made meanwhile. */
+  /* What is left to the writer in any case is begun early, so that the next batches are decoded and checked meanwhile. */
   if (s->append_bytes > KOPD_CALLER_BYTES && !s->committing)
     wake_writer = kopd_writer_is_due_locked(s);
 out:

@@ -202,7 +202,6 @@ struct kopd_op {
   int32_t outcome;
   int16_t error;
   uint16_t completion_flags;
-  uint32_t batch_crc;  /* APPEND */
   uint32_t part;       /* APPEND: the part of the group that it is in */
   int64_t base_offset; /* APPEND: what the writer gave it */
   uint64_t position;   /* APPEND: of the batch in its file */

@@ -282,7 +282,7 @@ static ssize_t gather(kopd_writer *w, uint32_t at) {
                         .max_timestamp = append->max_timestamp,
                         .settled = op->settled};
     if (iov_room(w, n + 1 + append->slices_count) != 0) return -ENOMEM;
-    kopd_frame_write(w->headers[i], &frame, op->batch_crc);
+    kopd_frame_write(w->headers[i], &frame, append->crc32c);
     w->iov[n++] = (struct iovec){w->headers[i], KOPD_FRAME_HEADER};
     for (uint32_t j = 0; j < append->slices_count; j++)
       w->iov[n++] = (struct iovec){(void *)(uintptr_t)append->slices[j].ptr, append->slices[j].len};

@@ -72,3 +72,18 @@ Test(crc32c, delta_equals_the_checksum_of_the_changed_bytes) {
                  after, "length %zu", total);
   }
 }
+
+Test(crc32c, checksums_join) {
+  static uint8_t bytes[100000];
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    bytes[i] = (uint8_t)rng();
+  }
+  for (int round = 0; round < 200; round++) {
+    size_t total = round < 40 ? (size_t)round : (size_t)(rng() % sizeof bytes);
+    size_t cut = total == 0 ? 0 : (size_t)(rng() % (total + 1));
+    uint32_t first = kopi_crc32c(0, bytes, cut);
+    uint32_t second = kopi_crc32c(0, bytes + cut, total - cut);
+    cr_assert_eq(kopi_crc32c_join(first, second, (uint32_t)(total - cut)),
+                 kopi_crc32c(0, bytes, total), "%zu bytes cut at %zu", total, cut);
+  }
+}

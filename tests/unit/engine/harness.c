@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crc32c.h"
+
 kop_slice kh_text(const char *text) {
   return (kop_slice){.ptr = (const uint8_t *)text, .len = strlen(text)};
 }
@@ -29,6 +31,7 @@ static int64_t append(kh_log *log, const kop_append *a) {
     at += a->slices[i].len;
   }
   cr_assert_eq(at, a->bytes);
+  cr_assert_eq(a->crc32c, kopi_crc32c(0, b->bytes, b->len));
   b->slice = (kop_slice){.ptr = b->bytes, .len = b->len};
   b->base_offset = log->end;
   b->next_offset = log->end + a->count;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crc32c.h"
 #include "support/rng.h"
 
 uint32_t lr_pick(run *w, uint32_t n) {
@@ -45,6 +46,7 @@ static void put_in_log(run *w, open_effect *o) {
     memcpy(s->bytes + at, a->slices[i].ptr, a->slices[i].len);
     at += a->slices[i].len;
   }
+  cr_assert_eq(a->crc32c, kopi_crc32c(0, s->bytes, at));
   /* who wrote it stands in the value of the first record, at the end of the batch: "pp nnnn" and no headers */
   int p = -1, n = -1;
   char text[9] = {0};

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/frame.h"
+
 enum { DRIVERS = 8 };
 
 static driver *drivers[DRIVERS];
@@ -234,7 +236,8 @@ const driver_answer *driver_append(driver *d, uint64_t id, int32_t epoch, size_t
                      .slices_count = 1,
                      .count = 1,
                      .max_timestamp = timestamp,
-                     .bytes = size};
+                     .bytes = size,
+                     .crc32c = kopd_crc32c(0, bytes, size)};
   return driver_do(d, KOP_EFFECT_APPEND, 0, id, &body, sizeof body);
 }
 
