@@ -16,6 +16,7 @@ struct kopd_db {
   MDB_dbi topics;
   MDB_dbi epochs;
   MDB_dbi starts;
+  MDB_dbi ends;
   MDB_dbi states;
   pthread_mutex_t lock; /* one change at a time, so that the map can grow between two */
   size_t map_size;
@@ -42,6 +43,7 @@ static int dbis_open(kopd_db *db) {
   if (rc == 0) rc = mdb_dbi_open(txn, "topics", MDB_CREATE, &db->topics);
   if (rc == 0) rc = mdb_dbi_open(txn, "epochs", MDB_CREATE, &db->epochs);
   if (rc == 0) rc = mdb_dbi_open(txn, "starts", MDB_CREATE, &db->starts);
+  if (rc == 0) rc = mdb_dbi_open(txn, "ends", MDB_CREATE, &db->ends);
   if (rc == 0) rc = mdb_dbi_open(txn, "states", MDB_CREATE, &db->states);
   if (rc != 0) {
     mdb_txn_abort(txn);
@@ -163,13 +165,22 @@ int kopd_db_put_epoch(kopd_db *db, void *txn, uint64_t partition, int32_t epoch)
   return put(txn, db->epochs, key_of(partition, &room), &le, sizeof le);
 }
 
-int kopd_db_raise_start(kopd_db *db, void *txn, uint64_t partition, int64_t start) {
+/* An offset that never goes back. */
+static int raise_offset(MDB_txn *txn, MDB_dbi dbi, uint64_t partition, int64_t to) {
   uint64_t room = 0, now = 0;
   MDB_val key = key_of(partition, &room);
-  int rc = get_number(txn, db->starts, key, &now);
-  if (rc != 0 || (int64_t)now >= start) return rc;
-  uint64_t le = htole64((uint64_t)start);
-  return put(txn, db->starts, key, &le, sizeof le);
+  int rc = get_number(txn, dbi, key, &now);
+  if (rc != 0 || (int64_t)now >= to) return rc;
+  uint64_t le = htole64((uint64_t)to);
+  return put(txn, dbi, key, &le, sizeof le);
+}
+
+int kopd_db_raise_start(kopd_db *db, void *txn, uint64_t partition, int64_t start) {
+  return raise_offset(txn, db->starts, partition, start);
+}
+
+int kopd_db_raise_end(kopd_db *db, void *txn, uint64_t partition, int64_t end) {
+  return raise_offset(txn, db->ends, partition, end);
 }
 
 static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t n) {
@@ -238,6 +249,7 @@ int kopd_db_delete_topic(kopd_db *db, void *txn, const kopd_topic *t) {
     MDB_val key = key_of(t->partitions[i]->id, &room);
     rc = delete_key(txn, db->epochs, key);
     if (rc == 0) rc = delete_key(txn, db->starts, key);
+    if (rc == 0) rc = delete_key(txn, db->ends, key);
     if (rc == 0) rc = delete_states(db, txn, t->partitions[i]->id);
   }
   return rc;
@@ -401,12 +413,14 @@ static kop_slice take_bytes(reader *r) {
 }
 
 static int load_partition(kopd_db *db, MDB_txn *txn, kopd_partition *p) {
-  uint64_t room = 0, epoch = UINT64_MAX, start = 0;
+  uint64_t room = 0, epoch = UINT64_MAX, start = 0, end = 0;
   MDB_val key = key_of(p->id, &room);
   int rc = get_number(txn, db->epochs, key, &epoch);
   if (rc == 0) rc = get_number(txn, db->starts, key, &start);
+  if (rc == 0) rc = get_number(txn, db->ends, key, &end);
   p->epoch = p->promised = (int32_t)(int64_t)epoch;
   p->log_start = p->end = p->reserved = (int64_t)start;
+  p->known_end = (int64_t)end;
   return rc;
 }
 

@@ -6,6 +6,7 @@
  *   topics   topic id (16)        -> name, partitions {id, assigned node}, configs
  *   epochs   partition id (u64)   -> newest leader epoch granted (i32)
  *   starts   partition id (u64)   -> log start (i64)
+ *   ends     partition id (u64)   -> the log's end is not below this (i64)
  *   states   partition id (u64), name -> as-of offset (i64), CRC32C (u32), bytes
  *
  * All numbers are little-endian, in keys big-endian, so that they sort. Functions give 0 or a negative error for kopd_db_strerror.
@@ -34,6 +35,8 @@ int kopd_db_put_number(kopd_db *db, void *txn, const char *name, uint64_t value)
 int kopd_db_put_epoch(kopd_db *db, void *txn, uint64_t partition, int32_t epoch);
 /* A log start never goes back: a smaller one than is stored changes nothing. */
 int kopd_db_raise_start(kopd_db *db, void *txn, uint64_t partition, int64_t start);
+/* Nor does an end. */
+int kopd_db_raise_end(kopd_db *db, void *txn, uint64_t partition, int64_t end);
 int kopd_db_put_state(kopd_db *db, void *txn, uint64_t partition, const kop_state *state);
 /* 1 and a copy made by `memory`; 0: there is none or it is damaged; else an error. */
 int kopd_db_get_state(kopd_db *db, uint64_t partition, kop_slice name, kopd_op *op,

@@ -79,6 +79,7 @@ static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t co
   }
   limbo_free_locked(f);
   pthread_mutex_unlock(&s->lock);
+  if (rc == 0) kopd_ends_sealed(s, runs, count);
 }
 
 /* A full file that waits, with its runs listed in `*runs`; NULL if there is none. */

@@ -37,6 +37,7 @@ static bool prepare_locked(kopd_store *s, kopd_op *op) {
       return false;
     }
     op->epoch = ++p->promised;
+    op->base_offset = p->end;
     return true;
   }
   if (op->kind == KOP_EFFECT_STATE_PUT) {
@@ -64,6 +65,7 @@ static int stage_small(kopd_db *db, void *txn, void *arg) {
     switch (op->kind) {
     case KOP_EFFECT_ACQUIRE:
       rc = kopd_db_put_epoch(db, txn, op->target, op->epoch);
+      if (rc == 0) rc = kopd_db_raise_end(db, txn, op->target, op->base_offset);
       break;
     case KOP_EFFECT_DELETE_RECORDS:
       rc = kopd_db_raise_start(db, txn, op->target,

@@ -437,5 +437,5 @@ int kopd_recover(kopd_store *s, char *error, size_t cap) {
   free(r.items);
   if (rc != 0) return -1;
   settle_partitions(s);
-  return 0;
+  return kopd_ends_compare(s, error, cap);
 }

@@ -128,10 +128,11 @@ struct kopd_partition {
   int32_t promised; /* newest epoch that the catalogue may have stored; at least `epoch` */
   int32_t refused;  /* appends of this epoch are refused since one failed; -1: none */
   int64_t log_start;
-  int64_t end;      /* log end offset, what is committed */
-  int64_t reserved; /* the writer's: end with the group in work */
-  uint64_t bytes;   /* of its batches */
-  kopd_run **runs;  /* by base offset */
+  int64_t end;       /* log end offset, what is committed */
+  int64_t known_end; /* constant: what the catalogue knew at the start, 0: nothing */
+  int64_t reserved;  /* the writer's: end with the group in work */
+  uint64_t bytes;    /* of its batches */
+  kopd_run **runs;   /* by base offset */
   uint32_t runs_count;
   uint32_t runs_cap;
   uint64_t leader_queued;   /* bit per client: a LEADER event is in its queue */
@@ -203,7 +204,7 @@ struct kopd_op {
   int16_t error;
   uint16_t completion_flags;
   uint32_t part;       /* APPEND: the part of the group that it is in */
-  int64_t base_offset; /* APPEND: what the writer gave it */
+  int64_t base_offset; /* APPEND: what the writer gave it; ACQUIRE: the log's end */
   uint64_t position;   /* APPEND: of the batch in its file */
   uint64_t settled;    /* APPEND: what its frame says of the file before it */
   kopd_partition
@@ -461,6 +462,14 @@ void kopd_read_submit_locked(kopd_store *s, kopd_op *op);
 void *kopd_janitor_main(void *store);
 /* ---- cleaner.c ---- */
 void kopd_cleaner(kopd_store *s);
+
+/* ---- ends.c ---- */
+/* The file with these runs is sealed: the catalogue learns where they end. */
+void kopd_ends_sealed(kopd_store *s, const kopd_footer_run *runs, uint32_t count);
+/* The threads have ended: it learns the end of every log. */
+void kopd_ends_at_stop(kopd_store *s);
+/* At a start: compares what was found with what it knows, says what is lost, and goes on behind that. -1 with a sentence. */
+int kopd_ends_compare(kopd_store *s, char *error, size_t cap);
 
 /* ---- recover.c ---- */
 int kopd_recover(kopd_store *s, char *error, size_t cap);

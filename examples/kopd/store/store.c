@@ -294,8 +294,10 @@ static void free_files(kopd_store *s, kopd_file *list) {
 
 void kopd_store_close(kopd_store *s) {
   if (s == NULL) return;
+  bool ran = s->threads > 0; /* else it was not opened, and nothing is known of the log */
   stop_threads(s);
   sync_active(s);
+  if (ran) kopd_ends_at_stop(s);
   while (s->topics != NULL) {
     kopd_topic *t = s->topics;
     kopd_topic_withdraw_locked(s, t);

@@ -1,6 +1,7 @@
 /* What a start makes of files that were torn, damaged or cut. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,8 +41,33 @@ static void closed(kopd_store *s, driver *d) {
   kopd_store_close(s);
 }
 
-/* A topic "t" of one partition with `n` batches. */
-static folder with_batches(int n) {
+/* The catalogue as it is, to be put back: a crash leaves it so, a clean stop notes more. */
+typedef struct catalogue {
+  char path[300];
+  uint8_t *bytes;
+  size_t len;
+} catalogue;
+
+static catalogue catalogue_read(const folder *f) {
+  catalogue c;
+  (void)snprintf(c.path, sizeof c.path, "%s/catalogue.mdb", f->path);
+  c.len = (size_t)folder_size(c.path);
+  c.bytes = malloc(c.len);
+  FILE *file = fopen(c.path, "rb");
+  cr_assert_eq(fread(c.bytes, 1, c.len, file), c.len);
+  fclose(file);
+  return c;
+}
+
+static void catalogue_put_back(catalogue *c) {
+  FILE *file = fopen(c->path, "wb");
+  cr_assert_eq(fwrite(c->bytes, 1, c->len, file), c->len);
+  fclose(file);
+  free(c->bytes);
+}
+
+/* A topic "t" of one partition with `n` batches, as a crash leaves it or a clean stop. */
+static folder with_batches_left(int n, bool crash) {
   folder f = folder_make();
   driver d;
   kopd_store *s = opened(&f, &d);
@@ -51,8 +77,18 @@ static folder with_batches(int n) {
   for (int i = 0; i < n; i++)
     cr_assert_eq(driver_append(&d, id, epoch, SIZE, (uint32_t)i, i)->base_offset, i);
   kopd_store_clean(s); /* what is full is sealed */
+  catalogue before = catalogue_read(&f);
   closed(s, &d);
+  if (crash) {
+    catalogue_put_back(&before);
+  } else {
+    free(before.bytes);
+  }
   return f;
+}
+
+static folder with_batches(int n) {
+  return with_batches_left(n, true);
 }
 
 static void expect_all(const folder *f, int64_t n) {
@@ -247,4 +283,77 @@ Test(recovery, bad_specs_are_one_sentence) {
     cr_assert_null(s);
     cr_assert(strlen(error) > 10);
   }
+}
+
+/* ---- log files that are gone ---- */
+
+/* What a start after a loss finds: the ends, one line, and appending behind the known end; and the same once more, without the line. */
+static void expect_loss(const folder *f, int64_t start, int64_t kept_to, int64_t end) {
+  driver d;
+  kopd_store *s = opened(f, &d);
+  cr_assert_not_null(strstr(lines, "records of 1 partitions are no longer in"), "%s", lines);
+  uint64_t id = driver_id(&d, "t", 0);
+  driver_answer a = *driver_acquire(&d, id);
+  cr_assert_eq(a.acquired.log_start, start);
+  cr_assert_eq(a.acquired.end_offset, end, "offsets never go backwards");
+  driver_expect(&d, id, start, kept_to, SIZE, 0);
+  cr_assert_eq(driver_append(&d, id, a.acquired.epoch, SIZE, (uint32_t)end, end)->base_offset, end);
+  closed(s, &d);
+  s = opened(f, &d);
+  cr_assert_null(strstr(lines, "no longer"), "%s", lines);
+  a = *driver_acquire(&d, id);
+  cr_assert_eq(a.acquired.log_start, start);
+  cr_assert_eq(a.acquired.end_offset, end + 1);
+  driver_expect(&d, id, end, end + 1, SIZE, 0);
+  closed(s, &d);
+}
+
+Test(recovery, the_only_log_file_removed_after_a_clean_stop) {
+  folder f = with_batches_left(5, false);
+  folder_logs(&f, names, 64);
+  cr_assert_eq(unlink(folder_log(&f, names[0])), 0);
+  expect_loss(&f, 5, 5, 5);
+  folder_remove(&f);
+}
+
+Test(recovery, the_only_log_file_emptied_or_cut_after_a_clean_stop) {
+  static const long sizes[] = {0, 30, 64, 64 + 2 * FRAME};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    folder f = with_batches_left(5, false);
+    folder_logs(&f, names, 64);
+    folder_cut(folder_log(&f, names[0]), sizes[i]);
+    bool some = sizes[i] > 64;
+    expect_loss(&f, some ? 0 : 5, some ? 2 : 5, 5);
+    folder_remove(&f);
+  }
+}
+
+/* After a crash the catalogue knows of what was sealed, and of what was there at the last ACQUIRE. */
+Test(recovery, log_files_removed_after_a_crash) {
+  folder f = with_batches(50);
+  cr_assert_eq(folder_logs(&f, names, 64), 3u);
+  for (int i = 0; i < 3; i++)
+    cr_assert_eq(unlink(folder_log(&f, names[i])), 0);
+  expect_loss(&f, 40, 40, 40);
+  folder_remove(&f);
+  f = with_batches(5);
+  driver d;
+  kopd_store *s = opened(&f, &d);
+  uint64_t id = driver_id(&d, "t", 0);
+  (void)driver_acquire(&d, id);
+  catalogue before = catalogue_read(&f);
+  closed(s, &d);
+  catalogue_put_back(&before);
+  folder_logs(&f, names, 64);
+  cr_assert_eq(unlink(folder_log(&f, names[0])), 0);
+  expect_loss(&f, 5, 5, 5);
+  folder_remove(&f);
+}
+
+Test(recovery, the_first_of_several_log_files_removed) {
+  folder f = with_batches_left(50, false);
+  folder_logs(&f, names, 64);
+  cr_assert_eq(unlink(folder_log(&f, names[0])), 0);
+  expect_loss(&f, 20, 50, 50);
+  folder_remove(&f);
 }
