@@ -101,14 +101,16 @@ struct kopd_file {
   size_t map_len;
   void *footer; /* a mapping of its own if the footer was written by this process */
   size_t footer_len;
-  uint64_t written;    /* the writer's: where the next frame goes */
-  uint64_t reserved;   /* the writer's: up to here the disk has set space aside */
-  uint64_t committed;  /* bytes of header and frames that count */
-  uint64_t size;       /* bytes on disk */
-  uint64_t live;       /* frame bytes that some partition still holds */
-  uint32_t pins;       /* reads that hold bytes of it */
-  uint64_t dropped_ns; /* when it was unlinked, monotonic */
-  bool detached;       /* what was lent of it lies in memory of its own: the disk space is free */
+  uint64_t written;           /* the writer's: where the next frame goes */
+  uint64_t reserved;          /* the writer's: up to here the disk has set space aside */
+  uint64_t committed;         /* bytes of header and frames that count */
+  uint64_t size;              /* bytes on disk */
+  uint64_t live;              /* frame bytes that some partition still holds */
+  uint64_t resident[4];       /* a bit per MiB: bytes of it were found in memory ... */
+  uint64_t resident_until_ns; /* ... for which this is the end: monotonic */
+  uint32_t pins;              /* reads that hold bytes of it */
+  uint64_t dropped_ns;        /* when it was unlinked, monotonic */
+  bool detached; /* what was lent of it lies in memory of its own: the disk space is free */
   int64_t created_ms;
   kopd_run *limbo; /* runs taken away while `busy` */
   kopd_run **runs;
