@@ -1,8 +1,8 @@
 /*
  * Text, as this folder means it: UTF-8 without control characters other than tab, line feed and carriage return.
  *
- * Pulsar's keys and properties are protobuf strings, which must be UTF-8, or clients in Go, Java and Python fail or put
- * replacement characters in; and C clients end them at a NUL. So bytes that are text go into them as they are and all
+ * Pulsar's keys and properties are protobuf strings, which must be UTF-8, or clients raise (Python) or put
+ * replacement characters in (Java); C clients end them at a NUL. So bytes that are text go into them as they are and all
  * others in base64. An int32 counter would be UTF-8 by the letter; it is no text here.
  */
 #ifndef KOPI_CONVERT_TEXT_H
