@@ -68,7 +68,9 @@ static kop_status collect_headers(making *m, const kop_pulsar_message *message, 
     out->header_count++;
   }
   if (scratch->status != KOP_OK) return scratch->status;
-  out->headers = (kop_slice){scratch->data + start, scratch->len - start};
+  if (scratch->len > start) {
+    out->headers = (kop_slice){scratch->data + start, scratch->len - start};
+  }
   return KOP_OK;
 }
 
