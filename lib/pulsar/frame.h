@@ -10,7 +10,8 @@
  * Commands are decoded and encoded by protobuf-c, but for three that each message costs: SEND is written, SEND_RECEIPT
  * and MESSAGE are read by hand. How a reader goes about it:
  *
- *   kopi_pulsar_inbox_next      -> a frame, in place                          (inbox.h)
+ *   kopi_pulsar_frame_size      -> how long the frame is, from its first four bytes
+ *   kopi_pulsar_frame_split     -> command and tail, once it is whole
  *   kopi_pulsar_command_peek    -> its type, and the bytes of its body
  *     SEND_RECEIPT, MESSAGE     -> kopi_pulsar_receipt_read, kopi_pulsar_delivery_read
  *     PING, PONG                -> nothing more to know

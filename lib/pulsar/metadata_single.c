@@ -20,41 +20,61 @@ void kop_pulsar_single_init(kop_pulsar_single *single) {
   *single = (kop_pulsar_single){.properties = {.field = PROPERTIES}};
 }
 
-/* Takes a field of the number and wire type that it should have. 0 when it has another wire type. */
-static int take(kop_pulsar_single *single, const kopi_pb_field *field) {
-  int bytes = field->number == PARTITION_KEY || field->number == ORDERING_KEY;
-  if (field->wire != (bytes ? KOPI_PB_BYTES : KOPI_PB_VARINT)) return 0;
-  switch (field->number) {
-  case PARTITION_KEY:
-    single->partition_key = field->bytes;
+/* Any field, by its number; NULL when it is none, or a known one of another wire type. */
+static const uint8_t *take(const uint8_t *p, const uint8_t *end, kop_pulsar_single *single) {
+  kopi_pb_field field;
+  const uint8_t *start = p;
+  p = kopi_pb_next(p, end, &field);
+  if (p == NULL || field.number > NULL_PARTITION_KEY) return p;
+  if (field.number == PROPERTIES) {
+    kop_pulsar_property property;
+    if (field.wire != KOPI_PB_BYTES || !kopi_pb_property(field.bytes, &property)) return NULL;
+    kopi_pb_repeat(&single->properties, start, p, 1);
+    return p;
+  }
+  int bytes = field.number == PARTITION_KEY || field.number == ORDERING_KEY;
+  if (field.wire != (bytes ? KOPI_PB_BYTES : KOPI_PB_VARINT)) return NULL;
+  if (field.number == PARTITION_KEY) single->partition_key = field.bytes;
+  if (field.number == PAYLOAD_SIZE) single->payload_size = (int32_t)field.value;
+  if (field.number == COMPACTED_OUT) single->compacted_out = field.value != 0;
+  if (field.number == EVENT_TIME) single->event_time = field.value;
+  if (field.number == PARTITION_KEY_B64_ENCODED) {
+    single->partition_key_b64_encoded = field.value != 0;
+  }
+  if (field.number == ORDERING_KEY) single->ordering_key = field.bytes;
+  if (field.number == SEQUENCE_ID) single->sequence_id = field.value;
+  if (field.number == NULL_VALUE) single->null_value = field.value != 0;
+  if (field.number == NULL_PARTITION_KEY) single->null_partition_key = field.value != 0;
+  single->present |= 1u << field.number;
+  return p;
+}
+
+/* The fields that nearly every message has are known by their first byte, the others go the long way. */
+static const uint8_t *take_fast(const uint8_t *p, const uint8_t *end, kop_pulsar_single *single) {
+  uint64_t value = 0;
+  uint32_t number = *p >> 3;
+  switch (*p) {
+  case PARTITION_KEY << 3 | KOPI_PB_BYTES:
+    p = kopi_pb_sized(p + 1, end, &single->partition_key);
     break;
-  case PAYLOAD_SIZE:
-    single->payload_size = (int32_t)field->value;
+  case ORDERING_KEY << 3 | KOPI_PB_BYTES:
+    p = kopi_pb_sized(p + 1, end, &single->ordering_key);
     break;
-  case COMPACTED_OUT:
-    single->compacted_out = field->value != 0;
+  case PAYLOAD_SIZE << 3 | KOPI_PB_VARINT:
+    p = kopi_pb_varint(p + 1, end, &value);
+    single->payload_size = (int32_t)value;
     break;
-  case EVENT_TIME:
-    single->event_time = field->value;
+  case EVENT_TIME << 3 | KOPI_PB_VARINT:
+    p = kopi_pb_varint(p + 1, end, &single->event_time);
     break;
-  case PARTITION_KEY_B64_ENCODED:
-    single->partition_key_b64_encoded = field->value != 0;
-    break;
-  case ORDERING_KEY:
-    single->ordering_key = field->bytes;
-    break;
-  case SEQUENCE_ID:
-    single->sequence_id = field->value;
-    break;
-  case NULL_VALUE:
-    single->null_value = field->value != 0;
+  case SEQUENCE_ID << 3 | KOPI_PB_VARINT:
+    p = kopi_pb_varint(p + 1, end, &single->sequence_id);
     break;
   default:
-    single->null_partition_key = field->value != 0;
-    break;
+    return take(p, end, single);
   }
-  single->present |= 1u << field->number;
-  return 1;
+  single->present |= 1u << number;
+  return p;
 }
 
 kop_status kop_pulsar_single_read(const uint8_t *bytes, size_t len, kop_pulsar_single *single) {
@@ -63,20 +83,8 @@ kop_status kop_pulsar_single_read(const uint8_t *bytes, size_t len, kop_pulsar_s
   const uint8_t *p = bytes;
   const uint8_t *end = bytes + len;
   while (p < end) {
-    kopi_pb_field field;
-    const uint8_t *start = p;
-    p = kopi_pb_next(p, end, &field);
+    p = take_fast(p, end, single);
     if (p == NULL) return KOP_ERR_MALFORMED;
-    if (field.number > NULL_PARTITION_KEY) continue;
-    if (field.number != PROPERTIES) {
-      if (!take(single, &field)) return KOP_ERR_MALFORMED;
-      continue;
-    }
-    kop_pulsar_property property;
-    if (field.wire != KOPI_PB_BYTES || !kopi_pb_property(field.bytes, &property)) {
-      return KOP_ERR_MALFORMED;
-    }
-    kopi_pb_repeat(&single->properties, start, p, 1);
   }
   if ((single->present & KOP_PULSAR_SINGLE_HAS_PAYLOAD_SIZE) == 0) return KOP_ERR_MALFORMED;
   return single->payload_size < 0 ? KOP_ERR_MALFORMED : KOP_OK;

@@ -16,34 +16,6 @@ const uint8_t *kopi_pb_varint_slow(const uint8_t *p, const uint8_t *end, uint64_
   return NULL;
 }
 
-const uint8_t *kopi_pb_next(const uint8_t *p, const uint8_t *end, kopi_pb_field *out) {
-  uint64_t tag;
-  p = kopi_pb_varint(p, end, &tag);
-  if (p == NULL || tag > UINT32_MAX || tag >> 3 == 0) return NULL;
-  out->number = (uint32_t)tag >> 3;
-  out->wire = (uint32_t)tag & 7u;
-  uint64_t len;
-  switch (out->wire) {
-  case KOPI_PB_VARINT:
-    return kopi_pb_varint(p, end, &out->value);
-  case KOPI_PB_BYTES:
-    p = kopi_pb_varint(p, end, &len);
-    if (p == NULL) return NULL;
-    break;
-  case KOPI_PB_FIXED64:
-    len = 8;
-    break;
-  case KOPI_PB_FIXED32:
-    len = 4;
-    break;
-  default:
-    return NULL;
-  }
-  if (len > (size_t)(end - p)) return NULL;
-  out->bytes = (kop_slice){p, (size_t)len};
-  return p + len;
-}
-
 int kopi_pb_property(kop_slice bytes, kop_pulsar_property *out) {
   const uint8_t *p = bytes.ptr;
   const uint8_t *end = p + bytes.len;

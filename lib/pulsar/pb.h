@@ -32,9 +32,6 @@ typedef struct kopi_pb_field {
 /* Varints of any length up to ten bytes; NULL when it does not end before `end` or its tenth byte. */
 const uint8_t *kopi_pb_varint_slow(const uint8_t *p, const uint8_t *end, uint64_t *out);
 
-/* The field at p, or NULL when there is no whole one; p must be below end. */
-const uint8_t *kopi_pb_next(const uint8_t *p, const uint8_t *end, kopi_pb_field *out);
-
 /* Reads a KeyValue. 0 when it is none. */
 int kopi_pb_property(kop_slice bytes, kop_pulsar_property *out);
 
@@ -52,12 +49,58 @@ kop_status kopi_pb_repeated_next(kop_pulsar_repeated *rest, kop_slice *out);
 /* Elements in a packed run of varints, or -1. */
 int32_t kopi_pb_packed_count(kop_slice bytes);
 
+/* What the second to eighth byte of a word hold, seven bits each, put together. */
+static inline uint64_t kopi_pb_join7(uint64_t w) {
+  w = (w & UINT64_C(0x007f007f007f007f)) | (w & UINT64_C(0x7f007f007f007f00)) >> 1;
+  w = (w & UINT64_C(0x00003fff00003fff)) | (w & UINT64_C(0x3fff00003fff0000)) >> 2;
+  return (w & UINT64_C(0x0fffffff)) | (w & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
+/* A varint; NULL when there is none. Timestamps take six bytes, so up to eight are read as one word. */
 static inline const uint8_t *kopi_pb_varint(const uint8_t *p, const uint8_t *end, uint64_t *out) {
   if (p < end && *p < 0x80u) {
     *out = *p;
     return p + 1;
   }
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (end - p >= 8) {
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    uint64_t last = ~w & UINT64_C(0x8080808080808080);
+    if (last != 0) {
+      /* `last` has the top bit of the byte that ends it lowest; what is behind that byte is masked off. */
+      *out = kopi_pb_join7(w & (last ^ (last - 1)));
+      return p + (unsigned)__builtin_ctzll(last) / 8 + 1;
+    }
+  }
+#endif
   return kopi_pb_varint_slow(p, end, out);
+}
+
+/* Length and bytes, behind a tag. NULL when they pass the end. */
+static inline const uint8_t *kopi_pb_sized(const uint8_t *p, const uint8_t *end, kop_slice *out) {
+  uint64_t len;
+  p = kopi_pb_varint(p, end, &len);
+  if (p == NULL || len > (size_t)(end - p)) return NULL;
+  *out = (kop_slice){p, (size_t)len};
+  return p + len;
+}
+
+/* The field at p, or NULL when there is no whole one; p must be below end. */
+static inline const uint8_t *kopi_pb_next(const uint8_t *p, const uint8_t *end,
+                                          kopi_pb_field *out) {
+  uint64_t tag;
+  p = kopi_pb_varint(p, end, &tag);
+  if (p == NULL || tag > UINT32_MAX || tag >> 3 == 0) return NULL;
+  out->number = (uint32_t)tag >> 3;
+  out->wire = (uint32_t)tag & 7u;
+  if (out->wire == KOPI_PB_VARINT) return kopi_pb_varint(p, end, &out->value);
+  if (out->wire == KOPI_PB_BYTES) return kopi_pb_sized(p, end, &out->bytes);
+  if (out->wire != KOPI_PB_FIXED64 && out->wire != KOPI_PB_FIXED32) return NULL;
+  size_t len = out->wire == KOPI_PB_FIXED64 ? 8 : 4;
+  if (len > (size_t)(end - p)) return NULL;
+  out->bytes = (kop_slice){p, len};
+  return p + len;
 }
 
 /* ---- writing: sizes first, so that the writers need no bounds ----------------------------------- */

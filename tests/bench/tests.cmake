@@ -13,3 +13,5 @@ endforeach()
 # The client of the broker bench is librdkafka and knows nothing of libkop.
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 target_link_libraries(bench_client PRIVATE PkgConfig::RDKAFKA)
+# This one has protobuf-c as its peer, by way of what the library uses of it.
+target_include_directories(bench_pulsar_entry PRIVATE ${PROJECT_SOURCE_DIR}/lib)

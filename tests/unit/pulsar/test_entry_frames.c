@@ -1,10 +1,9 @@
-/* Frames and commands: every command there and back through protobuf-c, the hand-written ones against it, streams cut anywhere. */
+/* Frames and commands: every command there and back through protobuf-c, the hand-written ones against it. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pulsar/frame.h"
-#include "pulsar/inbox.h"
 #include "random_proto.h"
 #include "support/failing_alloc.h"
 #include "support/rng.h"
