@@ -33,6 +33,10 @@ def messages(client, seed=1, count=12, empty=True):
             message["value"] = None
         if number == 8 and client == "java":  # only the Java client has keys of bytes
             message |= {"key": b"\x00\xff\x80key", "binary_key": True}
+        if number == 9:  # Java compresses nothing that is shorter than 4 KiB
+            message["value"] = b"many words that repeat " * 2000
+        if number == 10:
+            message["value"] = rng.randbytes(20_000)
         found.append(message)
     return found
 
@@ -43,3 +47,41 @@ def request(message):
 
 def answer(message):
     return message | {name: unb64(message[name]) for name in ("key", "ordering", "value")}
+
+
+def records(rng, count):
+    """Kafka records: every corner of keys, values, headers and timestamps."""
+    keys = [None, b"", b"plain", "schlüssel".encode(), b"\x00\x01", b"\xff\xfe", b"a" * 300, b"tab\there"]
+    values = [None, b"", b"value", b"\x00\xff" * 20, b"v" * 2000]
+    names = ["", "name", "nämé", "kop.t.x", "kop.batch", "n\x00l", "trace-id"]
+    texts = [None, b"", b"text", "größe".encode(), b"\xc3\x28", b"\x00", b"AAAA=="]
+    found = []
+    for number in range(count):
+        headers = [[rng.choice(names), rng.choice(texts)] for _ in range(rng.choice([0, 0, 1, 2, 5]))]
+        if rng.random() < 0.2 and headers:
+            headers.append(headers[0])
+        found.append(
+            {
+                "key": rng.choice(keys),
+                "value": rng.choice(values),
+                "headers": headers,
+                "timestamp": rng.choice([EVENT + number, EVENT - number, 1, -1]),
+            }
+        )
+    return found
+
+
+def record_request(record):
+    return record | {
+        "key": b64(record["key"]),
+        "value": b64(record["value"]),
+        "headers": [[name, b64(value)] for name, value in record["headers"]],
+    }
+
+
+def record_answer(record):
+    return record | {
+        "key": unb64(record["key"]),
+        "value": unb64(record["value"]),
+        "headers": [[name, unb64(value)] for name, value in record["headers"]],
+    }

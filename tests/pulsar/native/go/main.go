@@ -129,7 +129,7 @@ func read(client pulsar.Client, asked request) (answer, error) {
 			return nil, err
 		}
 		event := int64(0)
-		if !m.EventTime().IsZero() && m.EventTime().Unix() != 0 {
+		if !m.EventTime().IsZero() {
 			event = m.EventTime().UnixMilli()
 		}
 		found = append(found, message{
