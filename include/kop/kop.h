@@ -17,8 +17,10 @@
 #include <kop/messages.h>
 #include <kop/offset.h>
 #include <kop/pulsar.h>
+#include <kop/pulsar_admin.h>
 #include <kop/pulsar_effect.h>
 #include <kop/pulsar_entry.h>
+#include <kop/pulsar_topic.h>
 #include <kop/record.h>
 #include <kop/reflect.h>
 #include <kop/store_test.h>

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "wire/base64.h"
 #include "wire/reflect.h"
 
@@ -21,28 +22,6 @@ static void put(writer *w, const char *text) {
   kopi_buf_put(&w->out, text, strlen(text));
 }
 
-/* Bytes of the valid UTF-8 sequence at p, 0 when there is none. */
-static size_t utf8_length(const uint8_t *p, size_t n) {
-  if (*p < 0x80) return 1;
-  size_t size = *p >= 0xF0 ? 4 : *p >= 0xE0 ? 3 : 2;
-  if (*p < 0xC2 || *p > 0xF4 || size > n) return 0;
-  for (size_t i = 1; i < size; i++) {
-    if ((p[i] & 0xC0u) != 0x80u) return 0;
-  }
-  if ((*p == 0xE0 && p[1] < 0xA0) || (*p == 0xED && p[1] > 0x9F)) return 0;
-  if ((*p == 0xF0 && p[1] < 0x90) || (*p == 0xF4 && p[1] > 0x8F)) return 0;
-  return size;
-}
-
-static uint8_t is_utf8(kop_slice text) {
-  for (size_t i = 0; i < text.len;) {
-    size_t size = utf8_length(text.ptr + i, text.len - i);
-    if (size == 0) return 0;
-    i += size;
-  }
-  return 1;
-}
-
 static void write_base64(writer *w, kop_slice bytes, uint8_t url_safe) {
   size_t size = kopi_base64_size(bytes.len, url_safe);
   kopi_buf_put_u8(&w->out, '"');
@@ -54,7 +33,7 @@ static void write_base64(writer *w, kop_slice bytes, uint8_t url_safe) {
 }
 
 static void write_string(writer *w, kop_slice text) {
-  if (!is_utf8(text)) {
+  if (!kopi_is_utf8(text)) {
     put(w, "{\"base64\":");
     write_base64(w, text, 0);
     kopi_buf_put_u8(&w->out, '}');

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ["base", "wire", "record", "log", "offset", "pulsar", "convert", "coordinator", "group", "txn", "engine",
           "host", "gateway", "storetest"]
 HEADERS = {"version": "base", "messages": "wire", "kafka_error": "wire", "reflect": "wire", "json": "wire", "config": "engine", "effect": "engine", "event": "engine",
-           "pulsar_effect": "pulsar", "store_test": "storetest",
-           "pulsar_entry": "pulsar"}
+           "store_test": "storetest",
+           "pulsar_entry": "pulsar", "pulsar_effect": "pulsar", "pulsar_topic": "pulsar", "pulsar_admin": "pulsar"}
 ALWAYS = {"kop"}  # the umbrella: for users of the library, never for the library
 
 

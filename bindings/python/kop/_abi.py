@@ -479,6 +479,71 @@ KOP_PULSAR_ACK_CUMULATIVE = 1
 KOP_PULSAR_TOPICS_PERSISTENT = 0
 KOP_PULSAR_TOPICS_NON_PERSISTENT = 1
 KOP_PULSAR_TOPICS_ALL = 2
+KOP_PULSAR_ADMIN_MAX_BODY = 33554432
+KOP_PULSAR_ADMIN_TOPICS = 1
+KOP_PULSAR_ADMIN_PARTITIONED = 2
+KOP_PULSAR_ADMIN_PARTITIONS = 3
+KOP_PULSAR_ADMIN_CREATE_PARTITIONED = 4
+KOP_PULSAR_ADMIN_GROW_PARTITIONED = 5
+KOP_PULSAR_ADMIN_DELETE_PARTITIONED = 6
+KOP_PULSAR_ADMIN_CREATE_TOPIC = 7
+KOP_PULSAR_ADMIN_DELETE_TOPIC = 8
+KOP_PULSAR_ADMIN_PROPERTIES = 9
+KOP_PULSAR_ADMIN_SET_PROPERTIES = 10
+KOP_PULSAR_ADMIN_STATS = 11
+KOP_PULSAR_ADMIN_PARTITIONED_STATS = 12
+KOP_PULSAR_ADMIN_INTERNAL_STATS = 13
+KOP_PULSAR_ADMIN_INTERNAL_INFO = 14
+KOP_PULSAR_ADMIN_MESSAGE_ID_BY_INDEX = 15
+KOP_PULSAR_ADMIN_MESSAGE_ID_BY_TIME = 16
+KOP_PULSAR_ADMIN_LAST_MESSAGE_ID = 17
+KOP_PULSAR_ADMIN_EXAMINE_EARLIEST = 18
+KOP_PULSAR_ADMIN_EXAMINE_LATEST = 19
+KOP_PULSAR_ADMIN_ENTRY = 20
+KOP_PULSAR_ADMIN_RETENTION = 21
+KOP_PULSAR_ADMIN_SET_RETENTION = 22
+KOP_PULSAR_ADMIN_COMPACTION_THRESHOLD = 23
+KOP_PULSAR_ADMIN_SET_COMPACTION_THRESHOLD = 24
+KOP_PULSAR_ADMIN_COMPACT = 25
+KOP_PULSAR_ADMIN_COMPACTION_STATUS = 26
+KOP_PULSAR_ADMIN_INACTIVE_POLICY = 27
+KOP_PULSAR_ADMIN_SET_INACTIVE_POLICY = 28
+KOP_PULSAR_ADMIN_TENANTS = 29
+KOP_PULSAR_ADMIN_CREATE_TENANT = 30
+KOP_PULSAR_ADMIN_CLUSTERS = 31
+KOP_PULSAR_ADMIN_NAMESPACES = 32
+KOP_PULSAR_ADMIN_CREATE_NAMESPACE = 33
+KOP_PULSAR_ADMIN_SET_DEDUPLICATION = 34
+KOP_PULSAR_ADMIN_SET_AUTO_TOPIC_CREATION = 35
+KOP_PULSAR_ADMIN_TRUNCATE = 36
+KOP_PULSAR_ADMIN_UNLOAD = 37
+KOP_PULSAR_ADMIN_SUBSCRIPTIONS = 38
+KOP_PULSAR_ADMIN_CREATE_SUBSCRIPTION = 39
+KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION = 40
+KOP_PULSAR_ADMIN_RESET_CURSOR = 41
+KOP_PULSAR_ADMIN_EXPIRE_MESSAGES = 42
+KOP_PULSAR_ADMIN_SKIP_MESSAGES = 43
+KOP_PULSAR_ADMIN_PERMISSIONS = 44
+KOP_PULSAR_ADMIN_GRANT = 45
+KOP_PULSAR_ADMIN_REVOKE = 46
+KOP_PULSAR_ADMIN_HEALTH = 47
+KOP_PULSAR_ADMIN_READY = 48
+KOP_PULSAR_ADMIN_VERSION = 49
+KOP_PULSAR_ADMIN_RUNTIME_CONFIGURATION = 50
+KOP_PULSAR_ADMIN_INACTIVE_NO_SUBSCRIPTIONS = 1
+KOP_PULSAR_ADMIN_INACTIVE_CAUGHT_UP = 2
+KOP_PULSAR_ADMIN_DONE = 1
+KOP_PULSAR_ADMIN_REDIRECT = 2
+KOP_PULSAR_ADMIN_MISSING = 3
+KOP_PULSAR_ADMIN_EXISTS = 4
+KOP_PULSAR_ADMIN_REFUSED = 5
+KOP_PULSAR_ADMIN_NO_SUCH_CALL = 6
+KOP_PULSAR_ADMIN_UNAUTHORIZED = 7
+KOP_PULSAR_ADMIN_TRY_LATER = 8
+KOP_PULSAR_ADMIN_COMPACTION_NOT_RUN = 1
+KOP_PULSAR_ADMIN_COMPACTION_RUNNING = 2
+KOP_PULSAR_ADMIN_COMPACTION_SUCCESS = 3
+KOP_PULSAR_ADMIN_COMPACTION_ERROR = 4
 KOP_KIND_BOOL = 0
 KOP_KIND_INT8 = 1
 KOP_KIND_INT16 = 2
@@ -943,6 +1008,74 @@ class kop_pulsar_ack_info(c.Structure):
 
 
 class kop_pulsar_session_stats(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_request(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_call(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_header(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_answer(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_verdict(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_strings(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_properties(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_partitions(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_cursor(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_internals(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_subscription(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_stats(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_entry(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_retention(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_inactive_policy(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_admin_permission(c.Structure):
+    __slots__ = ()
+
+
+class kop_pulsar_topic(c.Structure):
     __slots__ = ()
 
 
@@ -1965,6 +2098,145 @@ kop_pulsar_session_stats._fields_ = [
     ('unreadable_total', c.c_uint64),
     ('memory_closes_total', c.c_uint64),
 ]
+kop_pulsar_admin_request._fields_ = [
+    ('size', c.c_size_t),
+    ('op', c.c_uint32),
+    ('force', c.c_uint32),
+    ('topic', kop_slice),
+    ('name', kop_slice),
+    ('number', c.c_int64),
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('properties', c.POINTER(kop_pulsar_property)),
+    ('property_count', c.c_size_t),
+    ('list', c.POINTER(kop_slice)),
+    ('list_count', c.c_size_t),
+    ('batch_index', c.c_int32),
+    ('excluded', c.c_int32),
+    ('retention_minutes', c.c_int32),
+    ('retention_mb', c.c_int32),
+    ('inactive_mode', c.c_int32),
+    ('inactive_seconds', c.c_int32),
+    ('inactive_delete', c.c_int32),
+    ('reserved', c.c_int32),
+]
+kop_pulsar_admin_call._fields_ = [
+    ('size', c.c_size_t),
+    ('method', c.c_char_p),
+    ('path', kop_slice),
+    ('content_type', c.c_char_p),
+    ('body', kop_slice),
+]
+kop_pulsar_admin_header._fields_ = [
+    ('name', kop_slice),
+    ('value', kop_slice),
+]
+kop_pulsar_admin_answer._fields_ = [
+    ('size', c.c_size_t),
+    ('status', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('headers', c.POINTER(kop_pulsar_admin_header)),
+    ('header_count', c.c_size_t),
+    ('body', kop_slice),
+]
+kop_pulsar_admin_verdict._fields_ = [
+    ('size', c.c_size_t),
+    ('kind', c.c_uint32),
+    ('reserved', c.c_uint32),
+    ('location', kop_slice),
+    ('reason', kop_slice),
+]
+kop_pulsar_admin_strings._fields_ = [
+    ('items', c.POINTER(kop_slice)),
+    ('count', c.c_size_t),
+]
+kop_pulsar_admin_properties._fields_ = [
+    ('items', c.POINTER(kop_pulsar_property)),
+    ('count', c.c_size_t),
+]
+kop_pulsar_admin_partitions._fields_ = [
+    ('partitions', c.c_int32),
+    ('deleted', c.c_int32),
+    ('properties', kop_pulsar_admin_properties),
+]
+kop_pulsar_admin_cursor._fields_ = [
+    ('name', kop_slice),
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('is_active', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('positions', kop_pulsar_admin_properties),
+]
+kop_pulsar_admin_internals._fields_ = [
+    ('ledgers', c.POINTER(kop_offset_ledger)),
+    ('ledger_bytes', c.POINTER(c.c_uint64)),
+    ('ledger_count', c.c_size_t),
+    ('entries', c.c_uint64),
+    ('bytes', c.c_uint64),
+    ('last_ledger_id', c.c_uint64),
+    ('last_entry_id', c.c_uint64),
+    ('index', c.c_int64),
+    ('cursors', c.POINTER(kop_pulsar_admin_cursor)),
+    ('cursor_count', c.c_size_t),
+    ('compacted_ledger_id', c.c_uint64),
+    ('properties', kop_pulsar_admin_properties),
+]
+kop_pulsar_admin_subscription._fields_ = [
+    ('name', kop_slice),
+    ('type', kop_slice),
+    ('backlog', c.c_uint64),
+    ('consumers', c.c_uint32),
+    ('is_durable', c.c_int32),
+    ('is_replicated', c.c_int32),
+    ('reserved', c.c_uint32),
+    ('properties', kop_pulsar_admin_properties),
+]
+kop_pulsar_admin_stats._fields_ = [
+    ('messages_in', c.c_double),
+    ('bytes_in', c.c_double),
+    ('messages_out', c.c_double),
+    ('bytes_out', c.c_double),
+    ('messages_total', c.c_uint64),
+    ('storage_bytes', c.c_uint64),
+    ('backlog_bytes', c.c_uint64),
+    ('producers', c.c_uint32),
+    ('partitions', c.c_uint32),
+    ('owner', kop_slice),
+    ('subscriptions', c.POINTER(kop_pulsar_admin_subscription)),
+    ('subscription_count', c.c_size_t),
+]
+kop_pulsar_admin_entry._fields_ = [
+    ('ledger_id', c.c_uint64),
+    ('entry_id', c.c_uint64),
+    ('index', c.c_uint64),
+    ('broker_timestamp', c.c_int64),
+    ('publish_time', c.c_int64),
+    ('event_time', c.c_int64),
+    ('batch_count', c.c_int32),
+    ('is_batch', c.c_int32),
+    ('properties', kop_slice),
+    ('payload', kop_slice),
+]
+kop_pulsar_admin_retention._fields_ = [
+    ('minutes', c.c_int32),
+    ('megabytes', c.c_int32),
+]
+kop_pulsar_admin_inactive_policy._fields_ = [
+    ('mode', c.c_int32),
+    ('seconds', c.c_int32),
+    ('deletes', c.c_int32),
+]
+kop_pulsar_admin_permission._fields_ = [
+    ('role', kop_slice),
+    ('actions', kop_pulsar_admin_strings),
+]
+kop_pulsar_topic._fields_ = [
+    ('tenant', kop_slice),
+    ('name_space', kop_slice),
+    ('local', kop_slice),
+    ('partition', c.c_int32),
+    ('is_persistent', c.c_int32),
+]
 kop_struct_info._fields_ = [
     ('size', c.c_size_t),
     ('name', c.c_char_p),
@@ -2018,7 +2290,7 @@ kop_store_test_result._fields_ = [
     ('skipped', c.c_uint32),
     ('reserved', c.c_uint32),
 ]
-STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_convert_config, kop_to_pulsar_options, kop_convert_entry, kop_to_kafka_options, kop_convert_batch, kop_convert_answer, kop_convert_facts, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_pulsar_effect, kop_pulsar_address, kop_pulsar_output, kop_pulsar_reason, kop_pulsar_challenge, kop_pulsar_server, kop_pulsar_producer_state, kop_pulsar_receipt, kop_pulsar_send_failure, kop_pulsar_consumer_state, kop_pulsar_delivery, kop_pulsar_result, kop_pulsar_topics_change, kop_pulsar_session_config, kop_pulsar_producer_config, kop_pulsar_send_info, kop_pulsar_consumer_config, kop_pulsar_ack_id, kop_pulsar_cursor_property, kop_pulsar_ack_info, kop_pulsar_session_stats, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
+STRUCTS = [kop_slice, kop_uuid, kop_now, kop_alloc, kop_config_info, kop_pulsar_message_id, kop_pulsar_repeated, kop_pulsar_property, kop_pulsar_encryption_key, kop_pulsar_metadata, kop_pulsar_single, kop_pulsar_batch_iter, kop_pulsar_message, kop_pulsar_entry, kop_batch_head, kop_record_ctx_config, kop_batch_rules, kop_record_error, kop_batch_info, kop_record_header, kop_record, kop_control, kop_batch_options, kop_record_in, kop_convert_config, kop_to_pulsar_options, kop_convert_entry, kop_to_kafka_options, kop_convert_batch, kop_convert_answer, kop_convert_facts, kop_effect, kop_completion, kop_conn_effect, kop_send, kop_acquire, kop_acquired, kop_confirm, kop_confirmed, kop_append, kop_appended, kop_read, kop_read_batch, kop_read_result, kop_list_offsets, kop_listed, kop_delete_records, kop_records_deleted, kop_state, kop_state_result, kop_allocate_producer_ids, kop_producer_ids, kop_topic_ref, kop_config_entry, kop_create_topic, kop_create_partitions, kop_alter_configs, kop_log_line, kop_event, kop_endpoint, kop_nodes, kop_topic_partition, kop_topic, kop_leader, kop_log_state, kop_volume, kop_engine_config, kop_conn_info, kop_engine_stats, kop_host_answer, kop_host_ops, kop_int8_array, kop_int16_array, kop_int32_array, kop_int64_array, kop_uuid_array, kop_slice_array, kop_message_info, kop_cut, kop_request_header, kop_framer, kop_offset_entry, kop_offset_map_config, kop_offset_ledger, kop_offset_place, kop_offset_map_state, kop_offset_search_config, kop_offset_probe, kop_offset_answer, kop_offset_result, kop_pulsar_effect, kop_pulsar_address, kop_pulsar_output, kop_pulsar_reason, kop_pulsar_challenge, kop_pulsar_server, kop_pulsar_producer_state, kop_pulsar_receipt, kop_pulsar_send_failure, kop_pulsar_consumer_state, kop_pulsar_delivery, kop_pulsar_result, kop_pulsar_topics_change, kop_pulsar_session_config, kop_pulsar_producer_config, kop_pulsar_send_info, kop_pulsar_consumer_config, kop_pulsar_ack_id, kop_pulsar_cursor_property, kop_pulsar_ack_info, kop_pulsar_session_stats, kop_pulsar_admin_request, kop_pulsar_admin_call, kop_pulsar_admin_header, kop_pulsar_admin_answer, kop_pulsar_admin_verdict, kop_pulsar_admin_strings, kop_pulsar_admin_properties, kop_pulsar_admin_partitions, kop_pulsar_admin_cursor, kop_pulsar_admin_internals, kop_pulsar_admin_subscription, kop_pulsar_admin_stats, kop_pulsar_admin_entry, kop_pulsar_admin_retention, kop_pulsar_admin_inactive_policy, kop_pulsar_admin_permission, kop_pulsar_topic, kop_struct_info, kop_field_info, kop_store_under_test, kop_store_test_config, kop_store_test_result]
 
 FUNCTIONS = {
     'kop_strerror': (c.c_char_p, [c.c_int32]),
@@ -2205,6 +2477,24 @@ FUNCTIONS = {
     'kop_pulsar_session_stats_get': (c.c_int32, [c.c_void_p, c.POINTER(kop_pulsar_session_stats), c.c_size_t]),
     'kop_pulsar_server_error_name': (c.c_char_p, [c.c_int32]),
     'kop_pulsar_outcome_name': (c.c_char_p, [c.c_int32]),
+    'kop_pulsar_admin_write': (c.c_int32, [c.POINTER(kop_pulsar_admin_request), c.c_void_p, c.POINTER(kop_pulsar_admin_call)]),
+    'kop_pulsar_admin_judge': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_verdict)]),
+    'kop_pulsar_admin_read_strings': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_strings)]),
+    'kop_pulsar_admin_read_properties': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_properties)]),
+    'kop_pulsar_admin_read_partitions': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_partitions)]),
+    'kop_pulsar_admin_read_message_id': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.POINTER(kop_pulsar_message_id)]),
+    'kop_pulsar_admin_read_internals': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_internals)]),
+    'kop_pulsar_admin_read_stats': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_pulsar_admin_stats)]),
+    'kop_pulsar_admin_read_entry': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.POINTER(kop_pulsar_admin_entry)]),
+    'kop_pulsar_admin_read_retention': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.POINTER(kop_pulsar_admin_retention)]),
+    'kop_pulsar_admin_read_inactive_policy': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.POINTER(kop_pulsar_admin_inactive_policy)]),
+    'kop_pulsar_admin_read_number': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.POINTER(c.c_int64)]),
+    'kop_pulsar_admin_read_compaction': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(c.c_int32), c.POINTER(kop_slice)]),
+    'kop_pulsar_admin_read_permissions': (c.c_int32, [c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(c.POINTER(kop_pulsar_admin_permission)), c.POINTER(c.c_size_t)]),
+    'kop_pulsar_admin_probe': (c.c_int32, [c.POINTER(kop_offset_probe), kop_slice, c.POINTER(kop_pulsar_admin_request)]),
+    'kop_pulsar_admin_probe_answer': (c.c_int32, [c.POINTER(kop_offset_probe), c.POINTER(kop_pulsar_admin_answer), c.c_void_p, c.POINTER(kop_offset_answer)]),
+    'kop_pulsar_topic_read': (c.c_int32, [kop_slice, kop_slice, kop_slice, c.POINTER(kop_pulsar_topic)]),
+    'kop_pulsar_topic_write': (c.c_int32, [c.POINTER(kop_pulsar_topic), c.c_void_p, c.c_size_t, c.POINTER(c.c_size_t)]),
     'kop_struct_describe': (c.c_int32, [c.c_uint32, c.POINTER(kop_struct_info), c.c_size_t]),
     'kop_field_describe': (c.c_int32, [c.c_uint32, c.c_uint32, c.POINTER(kop_field_info), c.c_size_t]),
     'kop_field_find': (c.c_int32, [c.c_uint32, c.c_char_p, c.POINTER(c.c_uint32)]),
