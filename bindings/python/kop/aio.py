@@ -1,10 +1,13 @@
-"""Sockets and timers for the engine by asyncio, so that a program supplies only its storage.
+"""Sockets and timers by asyncio: for the engine, so that a program supplies only its storage, and for a Pulsar client.
 
     def store(engine, effect):              called for every effect that is not about a connection
         return effect.done(...)             an answer, None where none is asked for, or a coroutine that gives one
 
     broker = kop.aio.Broker(store, effects=[kop.EFFECT_ACQUIRE, kop.EFFECT_APPEND, kop.EFFECT_READ], port=9092)
     asyncio.run(broker.run())
+
+    client = kop.aio.PulsarClient("pulsar://localhost:6650", on_event)      on_event(session, event) for each event
+    asyncio.run(client.run(lambda session: session.consumer_open(topic)))
 """
 import asyncio
 import inspect
@@ -12,6 +15,7 @@ import sys
 
 from . import _abi
 from .engine import Engine
+from .pulsar import Session
 
 CONNECTION = [_abi.KOP_EFFECT_SEND, _abi.KOP_EFFECT_CLOSE, _abi.KOP_EFFECT_RECV_PAUSE, _abi.KOP_EFFECT_RECV_RESUME,
               _abi.KOP_EFFECT_LOG]
@@ -113,3 +117,94 @@ class _Client(asyncio.Protocol):
                 self.transport.resume_reading()
                 self.broker.loop.call_soon(self._feed)
         return None
+
+
+class PulsarClient:
+    """One Pulsar session. `on_event(session, event)` is called for each event (kop/pulsar.h, kinds from CONN_READY on).
+    `settings` are those of Session; `ssl` is the context for TLS, the system's certificates by default."""
+
+    def __init__(self, service_url, on_event, *, ssl=True, **settings):
+        self.session, self.on_event, self.ssl = Session(service_url, **settings), on_event, ssl
+        self.token, self.peers, self.tasks, self.timer = settings.get("auth_data", b""), {}, set(), None
+
+    async def run(self, begin):
+        """Calls `begin(session)`, then serves until the session has been shut down."""
+        self.loop, self.done = asyncio.get_running_loop(), asyncio.Event()
+        begin(self.session)
+        self.turn()
+        await self.done.wait()
+
+    def turn(self):
+        """Carries out what waits, and sets the one timer anew. To be called after calls from elsewhere than an event."""
+        while events := self.session.drain():
+            for event in events:
+                self._carry_out(event)
+        if self.timer:
+            self.timer.cancel()
+        wait = self.session.wait()
+        if self.session.idle:
+            self.done.set()
+        elif wait is not None:
+            self.timer = self.loop.call_later(wait, self._tick)
+
+    def _tick(self):
+        self.session.tick()
+        self.turn()
+
+    def _carry_out(self, event):
+        peer = self.peers.get(event.target)
+        if event.kind >= _abi.KOP_PULSAR_CONN_READY:
+            self.on_event(self.session, event)
+        elif event.kind == _abi.KOP_PULSAR_CONNECT:
+            task = self.loop.create_task(self._connect(event))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        elif event.kind == _abi.KOP_PULSAR_AUTH_NEEDED:
+            self.session.auth_answer(event.target, self.token)
+        elif peer:
+            peer.carry_out(event)
+
+    async def _connect(self, event):
+        try:
+            await self.loop.create_connection(lambda: _Peer(self, event.target), event.host.decode(), event.port,
+                                              ssl=self.ssl if event.tls else None)
+        except OSError as error:
+            self.session.closed(event.target, str(error))
+        self.turn()
+
+
+class _Peer(asyncio.Protocol):
+    def __init__(self, client, conn):
+        self.client, self.conn, self.rest = client, conn, b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.client.peers[self.conn] = self
+        self.client.session.connected(self.conn)
+
+    def data_received(self, data):
+        self.rest += data
+        self._feed()
+
+    def connection_lost(self, error):
+        del self.client.peers[self.conn]
+        self.client.session.closed(self.conn, str(error or "closed by the broker"))
+        self.client.turn()
+
+    def _feed(self):
+        taken = self.client.session.feed(self.conn, self.rest)
+        self.rest = self.rest[taken:]
+        self.client.turn()
+
+    def carry_out(self, event):
+        match event.kind:
+            case _abi.KOP_PULSAR_SEND:
+                self.transport.write(b"".join(event.slices))
+                self.client.session.sent(self.conn)
+            case _abi.KOP_PULSAR_CLOSE:
+                self.transport.close()
+            case _abi.KOP_PULSAR_RECV_PAUSE:
+                self.transport.pause_reading()
+            case _abi.KOP_PULSAR_RECV_RESUME:
+                self.transport.resume_reading()
+                self.client.loop.call_soon(self._feed)
