@@ -105,7 +105,7 @@ typedef struct kop_pulsar_producer_config {
   uint32_t group;       /**< Connection group: two groups share no connection. Default 0. */
   uint32_t reserved0;   /**< 0. */
   int64_t
-      topic_epoch; /**< Exclusive modes: an epoch held before, which must not be outdated; -1: none. Default -1. */
+      topic_epoch; /**< KOP_PULSAR_EXCLUSIVE and KOP_PULSAR_WAIT_FOR_EXCLUSIVE: an epoch held before, which must not be outdated; -1: none. Default -1. */
   uint64_t
       open_ns; /**< Time until it must be ready the first time. 0: operation_ns; UINT64_MAX: no bound. */
   uint64_t send_ns; /**< Time for a receipt. 0: the session's; UINT64_MAX: no bound. */
@@ -216,6 +216,11 @@ typedef struct kop_pulsar_ack_info {
   uint32_t properties_count;    /**< How many; the same bound. */
   const kop_pulsar_cursor_property *properties; /**< Cumulative: stored with the cursor. */
 } kop_pulsar_ack_info;
+
+/** Bounds of a look-up. */
+enum {
+  KOP_PULSAR_MAX_REDIRECTS = 20 /**< So often a look-up goes on to another broker. */
+};
 
 /** Which topics of a namespace. */
 enum {

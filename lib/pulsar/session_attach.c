@@ -124,19 +124,22 @@ static void on_backoff(kopi_ps *s, kopi_ps_alarm *alarm) {
   queue(s, KOPI_CONTAINER_OF(finder, kopi_ps_attach, finder));
 }
 
-/* A try has failed, and nothing of it is left. */
-static void failed(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why) {
-  a->failures++;
-  uint64_t wait = kopi_ps_backoff(s, a->failures);
-  if (is_hopeless(a, why) || (a->times == 0 && kopi_ps_after(s, wait) > a->open_by)) {
-    kopi_ps_attach_end(s, a, why);
-    return;
-  }
+static void back_off(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why, uint64_t wait) {
   set_state(s, a, KOPI_PS_BACKOFF);
   kopi_ps_why_keep(s, &a->why, why);
   kopi_ps_alarm_set(s, &a->finder.task.alarm, wait, on_backoff);
   kopi_ps_tell(s, &a->node);
   end_turn(s, a);
+}
+
+/* A try has failed, and nothing of it is left. */
+static void failed(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why) {
+  uint64_t wait = kopi_ps_backoff(s, ++a->failures);
+  if (is_hopeless(a, why) || (a->times == 0 && kopi_ps_after(s, wait) > a->open_by)) {
+    kopi_ps_attach_end(s, a, why);
+  } else {
+    back_off(s, a, why, wait);
+  }
 }
 
 /* ---- opening ---- */
@@ -292,7 +295,7 @@ void kopi_ps_attach_again(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why)
   kopi_ps_conn *conn = a->conn;
   leave_ready(s, a);
   close_there(s, a, conn);
-  failed(s, a, why);
+  back_off(s, a, why, kopi_ps_backoff(s, ++a->failures));
 }
 
 void kopi_ps_attach_reopen(kopi_ps *s, kopi_ps_attach *a, bool close) {

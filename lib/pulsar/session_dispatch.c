@@ -30,7 +30,8 @@ static bool read_place(const kopi_ps *s, const kopi_ps_command *m, kopi_ps_place
 static void on_answer(kopi_ps *s, kopi_ps_conn *c, const kopi_ps_command *m) {
   kopi_ps_task *task = kopi_ps_task_find(s, c, m->request);
   if (task == NULL) return;
-  kopi_ps_answer answer = {.why = {.outcome = KOP_PULSAR_DONE}, .command = m};
+  kopi_ps_answer answer = {.why = {.outcome = KOP_PULSAR_DONE, .server_error = KOP_PULSAR_NO_ERROR},
+                           .command = m};
   bool refused = m->kind == KOPI_PS_ERROR ||
                  (m->kind == KOPI_PS_ACK_RESPONSE && m->server_error != KOP_PULSAR_NO_ERROR);
   if (refused) {

@@ -32,7 +32,7 @@ static void ask(kopi_ps *s, kopi_ps_finder *f, kopi_ps_conn *conn, const kopi_ps
 }
 
 static void redirect(kopi_ps *s, kopi_ps_finder *f, const kopi_ps_address *to, bool authoritative) {
-  if (f->redirects == KOPI_PS_REDIRECTS) {
+  if (f->redirects == KOP_PULSAR_MAX_REDIRECTS) {
     fail_text(s, f, KOP_PULSAR_LIMITED, "redirected too often");
     return;
   }

@@ -8,8 +8,6 @@
 
 #include "pulsar/session_task.h"
 
-enum { KOPI_PS_REDIRECTS = 20 };
-
 typedef struct kopi_ps_finder kopi_ps_finder;
 
 /* Where a topic is served. */

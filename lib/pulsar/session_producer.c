@@ -146,11 +146,13 @@ kop_status kop_pulsar_producer_config_init(kop_pulsar_producer_config *config, s
 }
 
 static bool usable(const kop_pulsar_producer_config *c) {
-  return c->topic.len > 0 && kopi_ps_is_text(c->topic) && kopi_ps_is_text(c->name) &&
+  bool may_have_held =
+      c->access_mode == KOP_PULSAR_EXCLUSIVE || c->access_mode == KOP_PULSAR_WAIT_FOR_EXCLUSIVE;
+  return (c->topic_epoch == -1 || (may_have_held && c->topic_epoch >= 0)) && c->topic.len > 0 &&
+         kopi_ps_is_text(c->topic) && kopi_ps_is_text(c->name) &&
          c->access_mode <= KOP_PULSAR_EXCLUSIVE_WITH_FENCING &&
          (c->flags & ~(uint32_t)KOP_PULSAR_PRODUCER_NO_RESEND) == 0 && c->reserved0 == 0 &&
-         c->reserved1 == 0 && c->topic_epoch >= -1 &&
-         kopi_ps_are_texts(c->properties, c->properties_count);
+         c->reserved1 == 0 && kopi_ps_are_texts(c->properties, c->properties_count);
 }
 
 static kopi_ps_producer *new_producer(kopi_ps *s, const kop_pulsar_producer_config *c) {

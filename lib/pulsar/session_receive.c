@@ -196,6 +196,7 @@ kop_status kop_pulsar_recv_commit(kop_pulsar_session *s, uint64_t conn, size_t n
   c->offered = 0;
   if (n > 0) {
     c->heard = s->now;
+    c->pinged = false;
     s->stats.bytes_in_total += n;
     c->end += n;
     parse(s, c);

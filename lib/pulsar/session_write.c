@@ -149,7 +149,7 @@ kop_status kop_pulsar_sent(kop_pulsar_session *s, uint64_t conn, kop_now now) {
   if (!c->send_open) return KOP_ERR_STATE;
   c->send_open = false;
   s->stats.bytes_out_total += c->sending;
-  kopi_ps_conn_used(s, c);
+  if (!kopi_list_empty(&c->writing)) kopi_ps_conn_used(s, c); /* a PING is no use */
   let_go(s, c);
   if (c->state != KOPI_PS_CONN_CLOSING) want_send(s, c);
   return KOP_OK;
