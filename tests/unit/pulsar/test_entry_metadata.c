@@ -336,6 +336,10 @@ Test(entry_metadata, the_last_of_several_values_counts_and_numbers_may_be_packed
   }
   cr_assert_eq(kop_pulsar_int_next(&rest, &index), KOP_ERR_NOT_FOUND);
   (void)both(twice, sizeof twice);
+  /* A run of none is no element. */
+  static const uint8_t none[] = {0x0A, 0, 0x10, 1, 0x18, 2, 0xFA, 1, 0};
+  cr_assert_eq(kop_pulsar_metadata_read(none, sizeof none, &md), KOP_OK);
+  cr_assert_null(md.compacted_batch_indexes.ptr);
 }
 
 Test(entry_metadata, properties_of_two_sources_and_other_fields_between_them) {
