@@ -6,6 +6,9 @@
 #include "clock.h"
 #include "log.h"
 
+/* libuv allocates memory to remember more buffers than this. */
+enum { QUEUED_BUFS = 4 };
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   kopd_conn *c = handle->data;
   uint8_t *place = NULL;
@@ -127,6 +130,7 @@ static void write_more(kopd_conn *c) {
       continue;
     }
     c->write_bytes = 0;
+    if (n > QUEUED_BUFS) n = QUEUED_BUFS;
     for (unsigned i = 0; i < n; i++)
       c->write_bytes += bufs[i].len;
     c->write.data = c;

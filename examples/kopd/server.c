@@ -18,8 +18,12 @@
 /* Descriptors left to the store's files, the loops and the metrics address. */
 #define RESERVED_DESCRIPTORS 256
 
-/* How often to look whether memory can go back to the system. */
-#define TRIM_INTERVAL_MS 10000
+/*
+ * How often to look whether memory can go back to the system: an engine at rest has given its own back after two
+ * seconds. Clients that only wait and beat are rest too.
+ */
+#define TRIM_INTERVAL_MS 3000
+#define TRIM_REST_BYTES  (1u << 20)
 
 static void on_store_log(void *user_data, int32_t level, const char *text) {
   (void)user_data;
@@ -164,9 +168,12 @@ static void on_trim(uv_timer_t *timer) {
     kopd_node_stats stats;
     if (s->nodes[i] == NULL) continue;
     kopd_node_stats_get(s->nodes[i], &stats);
-    moved += stats.engine.bytes_in_total + stats.engine.connections_total;
+    moved += stats.engine.bytes_in_total + stats.engine.bytes_out_total;
   }
-  if (moved == s->trim_seen && s->trim_done != moved) {
+  /* A node that was stopped takes its numbers along. */
+  int rests = moved < s->trim_seen || moved - s->trim_seen < TRIM_REST_BYTES;
+  int moved_since = moved < s->trim_done || moved - s->trim_done >= TRIM_REST_BYTES;
+  if (rests && moved_since) {
     malloc_trim(0);
     s->trim_done = moved;
   }

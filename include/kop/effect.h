@@ -177,9 +177,11 @@ typedef struct kop_append {
   uint32_t count;          /**< Offsets the batch takes: last offset delta + 1. */
   int64_t max_timestamp;   /**< Largest record timestamp, milliseconds. */
   uint64_t bytes;          /**< Sum of the slices' lengths. */
-  uint32_t
-      crc32c; /**< CRC-32C of those bytes, derived from the batch's own checksum, which was compared:
-                              a store that keeps one need not compute it, and covers what happens to them in memory. */
+  /**
+   * CRC-32C of those bytes, derived from the batch's own checksum, which was compared: a store that keeps one need not compute
+   * it, and covers what happens to the bytes in memory.
+   */
+  uint32_t crc32c;
   uint32_t reserved; /**< 0. */
 } kop_append;
 

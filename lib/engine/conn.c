@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/request.h"
+#include "engine/trim.h"
 #include "engine/room.h"
 
 enum {
@@ -270,6 +271,7 @@ void kopi_settle(kop_engine *e, kop_now now) {
       update_flow(e, c);
     }
   } while (kopi_room_wake(e, now) || kopi_frames_admit(e, now));
+  kopi_trim_watch(e, now);
 }
 
 void kopi_conns_shutdown(kop_engine *e, kop_now now) {

@@ -15,7 +15,7 @@
 #include "engine/topic.h"
 
 enum {
-  KEPT_BLOCK_BYTES = 4 << 20, /* frame memory that an idle engine keeps */
+  KEPT_BLOCK_BYTES = 64 << 20, /* frame memory that a busy engine keeps; see trim.h */
   LOG_LINES_WAITING = 256
 };
 

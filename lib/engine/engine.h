@@ -7,6 +7,7 @@
  *   topic    what was pushed                      partition       leadership, load, recovery
  *   append   the ordered queue of a partition     read            shared READs and kept results
  *   fetch, fetch_session                          api_*           one file per API
+ *   trim     kept memory goes back
  *
  * docs/engine-states.md draws the lives of these objects.
  */
@@ -90,6 +91,7 @@ struct kop_engine {
   kopi_link all_requests;
   kopi_request *free_requests;
   uint32_t free_requests_len;
+  uint32_t free_requests_least; /* since the last trim */
 
   /* the cluster as pushed */
   kopi_endpoint *endpoints; /* sorted by node id, then listener; their text lies behind them */
@@ -116,9 +118,10 @@ struct kop_engine {
   kopi_link all_reads;
   kopi_read *free_reads;
   uint32_t free_reads_len;
-  kopi_link room_waiters; /* see room.h */
-  uint64_t lent_bytes;    /* held for replies */
-  uint64_t asked_bytes;   /* of open READs */
+  uint32_t free_reads_least; /* since the last trim */
+  kopi_link room_waiters;    /* see room.h */
+  uint64_t lent_bytes;       /* held for replies */
+  uint64_t asked_bytes;      /* of open READs */
   kopi_map_u64 sessions;
   kopi_link session_lru; /* the one not used for longest first */
   uint64_t session_random;
@@ -130,6 +133,8 @@ struct kop_engine {
   kopi_request *producer_id_waiters; /* in order */
   bool producer_ids_asked;
 
+  kopi_alarm trim_alarm;
+  bool trim_due;
   uint64_t last_stamp;
   bool shutting_down;
   bool leases;          /* some lease has an end */

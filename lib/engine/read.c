@@ -33,11 +33,22 @@ static kopi_read *new_read(kop_engine *e) {
   }
   e->free_reads = read->next;
   e->free_reads_len--;
+  if (e->free_reads_len < e->free_reads_least) e->free_reads_least = e->free_reads_len;
   kop_read_batch *batches = read->batches;
   size_t cap = read->memory_cap;
   kopi_link all = read->all;
   *read = (kopi_read){.batches = batches, .memory_cap = cap, .all = all};
   return read;
+}
+
+void kopi_reads_trim(kop_engine *e, uint32_t keep) {
+  for (uint32_t n = e->free_reads_least; n > 0 && e->free_reads_len > keep; n--) {
+    kopi_read *read = e->free_reads;
+    e->free_reads = read->next;
+    e->free_reads_len--;
+    destroy(e, read);
+  }
+  e->free_reads_least = e->free_reads_len;
 }
 
 static void unlink_from_partition(kopi_read *read) {

@@ -66,6 +66,9 @@ void kopi_reads_drop(kop_engine *e, kopi_partition *p);
 /* Drops kept results whose time is over. */
 void kopi_reads_expire(kop_engine *e, kop_now now);
 
+/* Frees pooled reads that were not needed since the last call, but for `keep`. */
+void kopi_reads_trim(kop_engine *e, uint32_t keep);
+
 void kopi_reads_free(kop_engine *e);
 
 #endif

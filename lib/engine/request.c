@@ -36,6 +36,8 @@ static kopi_request *new_request(kop_engine *e) {
   if (r != NULL) {
     e->free_requests = r->next;
     e->free_requests_len--;
+    if (e->free_requests_len < e->free_requests_least)
+      e->free_requests_least = e->free_requests_len;
     return r;
   }
   r = kopi_calloc(&e->alloc, 1, sizeof *r);
@@ -47,6 +49,16 @@ static kopi_request *new_request(kop_engine *e) {
   }
   kopi_list_append(&e->all_requests, &r->all);
   return r;
+}
+
+void kopi_requests_trim(kop_engine *e, uint32_t keep) {
+  for (uint32_t n = e->free_requests_least; n > 0 && e->free_requests_len > keep; n--) {
+    kopi_request *r = e->free_requests;
+    e->free_requests = r->next;
+    e->free_requests_len--;
+    destroy(e, r);
+  }
+  e->free_requests_least = e->free_requests_len;
 }
 
 /* Back to the pool, with the memory that a usual request needs. */

@@ -111,6 +111,9 @@ void kopi_request_drop_frame(kop_engine *e, kopi_request *r, kop_now now);
 /* The connection has gone. */
 void kopi_request_orphan(kop_engine *e, kopi_request *r, kop_now now);
 
+/* Frees pooled requests that were not needed since the last call, but for `keep`. */
+void kopi_requests_trim(kop_engine *e, uint32_t keep);
+
 /* Frees the pool. */
 void kopi_requests_free(kop_engine *e);
 

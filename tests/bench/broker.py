@@ -282,7 +282,7 @@ def measure(build):
         seen = {server.name: (0, 0) for server in servers}
         ratios = workloads(bench, servers, seen)
         java_table(bench, servers)
-        time.sleep(2)
+        time.sleep(10)
         after = {server.name: server.memory() for server in servers}
         first = first_answers(build, servers)
     finally:

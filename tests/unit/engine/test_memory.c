@@ -99,8 +99,46 @@ Test(memory, replies_that_wait_do_not_hold_what_they_were_made_of) {
   cr_assert_lt(live_bytes - before, (size_t)4 * MIB, "%zu bytes", live_bytes - before);
   kh_advance(&h, 5001);
   kh_disconnect(&h, c);
-  cr_assert_lt(live_bytes, before + 9 * MIB / 2,
-               "4 MiB of blocks are kept, and small requests: %zu bytes", live_bytes - before);
+  kh_advance(&h, 1000);
+  kh_advance(&h, 1000);
+  cr_assert_lt(live_bytes, before + MIB, "%zu bytes", live_bytes - before);
+  kh_stop(&h);
+}
+
+/* The first half of a large frame on each of several connections, which then go. */
+static void half_frames(kh *h) {
+  enum { FRAME = 130000, CONNS = 2 };
+  static uint8_t bytes[FRAME / 2] = {0, (FRAME - 4) >> 16, (FRAME - 4) >> 8 & 255,
+                                     (FRAME - 4) & 255};
+  kh_conn *conns[CONNS];
+  for (int i = 0; i < CONNS; i++) {
+    conns[i] = kh_connect(h);
+    kh_feed(h, conns[i], bytes, sizeof bytes);
+  }
+  for (int i = 0; i < CONNS; i++)
+    kh_disconnect(h, conns[i]);
+  kh_run(h);
+}
+
+Test(memory, blocks_are_kept_while_they_are_needed_and_then_given_back) {
+  kh h;
+  kh_start(&h, counted);
+  half_frames(&h);
+  kh_advance(&h, 10000);
+  kh_advance(&h, 10000);
+  size_t at_rest = live_bytes;
+  half_frames(&h);
+  size_t busy = live_bytes;
+  cr_assert_gt(busy, at_rest + 2 * 130000, "they are kept");
+  for (int i = 0; i < 10; i++) {
+    kh_advance(&h, 500);
+    half_frames(&h);
+    cr_assert_eq(live_bytes, busy, "in round %d", i);
+  }
+  kh_advance(&h, 1000);
+  kh_advance(&h, 1000);
+  cr_assert_eq(live_bytes, at_rest, "%zu bytes more", live_bytes - at_rest);
+  cr_assert_eq(kop_engine_deadline(h.e), UINT64_MAX, "nothing is left to look at");
   kh_stop(&h);
 }
 
