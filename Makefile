@@ -7,7 +7,7 @@ export KOP_CACHE ?= $(HOME)/.cache/libkop
 export PATH := $(KOP_CACHE)/toolchains/bin:$(PATH)
 
 .PHONY: all help deps deps-test configure run test test-asan test-ubsan test-tsan test-wire test-clients test-kafka \
-  test-offset test-pulsar pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
+  test-offset test-model test-pulsar pulsar pulsar-stop fuzz bench test-all docs abi abi-update package generate format clean
 
 all: deps configure ## build build/kopd, build/libkop.so, build/libkop.a and the examples
 	@echo "== build in $(BUILD)/"
@@ -77,6 +77,10 @@ pulsar-stop: ## stop it; its data stays
 test-offset: deps-test all ## searches over LOGS=1000000 random logs of a Pulsar topic, a few seconds
 	@KOP_OFFSET_LOGS=$(or $(LOGS),1000000) $(BUILD)/unit_offset -j1 --filter 'random_logs/*'
 
+test-model: deps-test ## the rule of the log checked with spin, the large searches included (see docs/offsets.md)
+	@echo "== model"
+	@tests/model/run all
+
 fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, ASan and UBSan)
 	@$(MAKE) --no-print-directory all BUILD=build-fuzz CMAKE_FLAGS="-DCMAKE_C_COMPILER=clang -DKOP_BUILD_FUZZERS=ON \
 	  -DKOP_BUILD_TESTS=OFF -DKOP_BUILD_EXAMPLES=OFF -DKOP_SANITIZE=address,undefined $(CMAKE_FLAGS)"
@@ -88,7 +92,7 @@ bench: deps all ## libkop beside its peers, 12 minutes; writes docs/figures.md. 
 	@tests/bench/figures.py $(BUILD) $(PART)
 
 test-all: ## everything above, whole; takes hours
-	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-offset test-clients test-pulsar \
+	@for target in test test-asan test-ubsan test-tsan test-wire test-kafka test-offset test-model test-clients test-pulsar \
 	  fuzz bench; do \
 	  $(MAKE) --no-print-directory $$target || exit 1; done
 

@@ -6,7 +6,7 @@ set -eu
 build="gcc libc6-dev make cmake ninja-build pkg-config zlib1g-dev liblz4-dev libzstd-dev libsnappy-dev libisal-dev
   libxxhash-dev libjansson-dev libprotobuf-c-dev libuv1-dev liblmdb-dev"
 test="g++ binutils git dpkg-dev file clang clang-format libclang-rt-14-dev libcriterion-dev abigail-tools doxygen
-  kcat python3 librdkafka-dev protobuf-c-compiler libprotobuf-dev curl openssl"
+  kcat python3 librdkafka-dev protobuf-c-compiler libprotobuf-dev curl openssl spin"
 
 case "${1:-test}" in
 build) packages=$build ;;
