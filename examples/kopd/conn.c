@@ -107,6 +107,18 @@ static void end_send(kopd_conn *c, int32_t outcome) {
 
 static void write_more(kopd_conn *c);
 
+/* The peer has gone, or what it was to be sent: bytes of a log file that was cut (store/guard.h). */
+static void give_up(kopd_conn *c, int status) {
+  char peer[96] = "?";
+  if (status == UV_EFAULT) {
+    (void)kopd_conn_peer(c, peer, sizeof peer);
+    kopd_log_line(KOP_LOG_ERROR, kopd_transport_node(c->transport),
+                  "%s: closed, the part of the log that it was being sent is gone", peer);
+  }
+  end_send(c, KOP_CANCELLED);
+  kopd_conn_close(c);
+}
+
 static void on_written(uv_write_t *write, int status) {
   kopd_conn *c = write->data;
   if (status == 0 && c->open) {
@@ -114,8 +126,7 @@ static void on_written(uv_write_t *write, int status) {
     write_more(c);
     return;
   }
-  end_send(c, KOP_CANCELLED);
-  kopd_conn_close(c);
+  give_up(c, status);
 }
 
 /* Writes until the kernel takes no more; what is left then goes by uv_write, a piece at a time. */
@@ -134,9 +145,8 @@ static void write_more(kopd_conn *c) {
     for (unsigned i = 0; i < n; i++)
       c->write_bytes += bufs[i].len;
     c->write.data = c;
-    if (written == UV_EAGAIN && uv_write(&c->write, stream, bufs, n, on_written) == 0) return;
-    end_send(c, KOP_CANCELLED);
-    kopd_conn_close(c);
+    if (written == UV_EAGAIN) written = uv_write(&c->write, stream, bufs, n, on_written);
+    if (written < 0) give_up(c, written);
     return;
   }
   end_send(c, KOP_DONE);

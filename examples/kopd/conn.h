@@ -47,6 +47,8 @@ kop_engine *kopd_transport_engine(kopd_transport *t);
 void kopd_transport_changed(kopd_transport *t);
 int32_t kopd_transport_node(const kopd_transport *t);
 void kopd_transport_forget(kopd_transport *t, kopd_conn *c);
+/* The peer's address as text. 0, or -1 if it is not known. */
+int kopd_conn_peer(kopd_conn *c, char *text, size_t cap);
 /* Answers a SEND. */
 void kopd_transport_sent(kopd_transport *t, uint64_t token, int32_t outcome);
 

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "log.h"
 #include "server_state.h"
+#include "store/guard.h"
 
 /* Descriptors left to the store's files, the loops and the metrics address. */
 #define RESERVED_DESCRIPTORS 256
@@ -27,7 +28,7 @@
 
 static void on_store_log(void *user_data, int32_t level, const char *text) {
   (void)user_data;
-  kopd_log_line((uint32_t)level, 0, "store: %s", text);
+  kopd_log_line((uint32_t)level, 0, "%s", text);
 }
 
 static int64_t broker_number(const kopd_options *o, const char *name, int64_t otherwise) {
@@ -246,6 +247,10 @@ int kopd_server_run(const kopd_options *options) {
   if (s == NULL) return 1;
   s->options = options;
   signal(SIGPIPE, SIG_IGN);
+  int guarded = kopd_guard_install();
+  if (guarded != 0)
+    kopd_log_line(KOP_LOG_WARN, 0, "a log file that is cut while it is in use would end kopd: %s",
+                  strerror(-guarded));
   signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of the write, as a full disk is */
   /*
    * A heap for each node's thread and few for the rest: small when idle, without a queue for the

@@ -137,7 +137,7 @@ static void refuse(kopd_transport *t, const char *peer, const char *why) {
   t->refused_since = 0;
 }
 
-static int peer_of(kopd_conn *c, char *text, size_t cap) {
+int kopd_conn_peer(kopd_conn *c, char *text, size_t cap) {
   struct sockaddr_storage address;
   int len = sizeof address;
   if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&address, &len) != 0) return -1;
@@ -254,7 +254,7 @@ static void on_connection(uv_stream_t *server, int status) {
   c->transport = t;
   c->tcp.data = c;
   uv_tcp_init(t->config.loop, &c->tcp); /* makes no socket, so it cannot fail */
-  if (uv_accept(server, (uv_stream_t *)&c->tcp) != 0 || peer_of(c, peer, sizeof peer) != 0) {
+  if (uv_accept(server, (uv_stream_t *)&c->tcp) != 0 || kopd_conn_peer(c, peer, sizeof peer) != 0) {
     kopd_conn_close(c);
     return;
   }

@@ -10,11 +10,16 @@
  */
 #include <string.h>
 
+#include "base/endian.h"
 #include "engine/fetch.h"
 #include "engine/fetch_session.h"
 #include "engine/leader_hint.h"
 
-enum { FIRST_V2_VERSION = 4 };
+enum {
+  FIRST_V2_VERSION = 4,
+  LENGTH_AT = 8, /* of a batch: its length behind this field */
+  MAGIC_AT = 16
+};
 
 static uint64_t size_of(const kop_read_batch *b) {
   uint64_t size = 0;
@@ -23,12 +28,23 @@ static uint64_t size_of(const kop_read_batch *b) {
   return size;
 }
 
+/* Whether the bytes can be a batch at all: those of a store that has lost its log must not reach a client. */
+static bool is_batch(const kop_read_batch *b, uint64_t size) {
+  const uint8_t *head = b->slices[0].ptr;
+  return head[MAGIC_AT] == 2 && kopi_load_be32(head + LENGTH_AT) + UINT64_C(12) == size;
+}
+
 /* Takes what fits: whole batches within the part's and the reply's bounds, and the first one of a reply in any case. */
 static void choose_batches(const kopi_fetch *f, kopi_fetch_part *part, uint64_t *total) {
   uint64_t room = *total < f->max_bytes ? f->max_bytes - *total : 0;
   if (part->max_bytes < room) room = part->max_bytes;
   for (; part->batches < part->read->batches_len; part->batches++) {
-    uint64_t size = size_of(&part->read->batches[part->batches]);
+    const kop_read_batch *b = &part->read->batches[part->batches];
+    uint64_t size = size_of(b);
+    if (!is_batch(b, size)) {
+      if (part->bytes == 0) part->error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
+      break;
+    }
     bool first = f->r->version >= 3 && *total == 0 && part->bytes == 0;
     if (!first && part->bytes + size > room) break;
     part->bytes += size;
@@ -123,6 +139,10 @@ static bool settle_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
       return false;
     if (part->read == NULL) continue;
     choose_batches(f, part, &total);
+    if (part->error != 0) {
+      part->high_watermark = -1;
+      part->log_start = -1;
+    }
     if (f->r->version < FIRST_V2_VERSION && part->batches > 0) down_convert(e, f, part);
   }
   return true;

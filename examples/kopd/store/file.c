@@ -1,4 +1,5 @@
 /* Log files as objects: making, mapping, pinning, and the footer that seals one. */
+#include "store/guard.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -107,6 +108,25 @@ bool kopd_file_is_witness_locked(const kopd_store *s, const kopd_file *f) {
   for (const kopd_file *g = s->files; g != NULL; g = g->next)
     if (g->unsettled && g->number == f->previous) return true;
   return false;
+}
+
+bool kopd_files_were_cut_locked(kopd_store *s) {
+  uint64_t faults = kopd_guard_faults();
+  if (faults == s->faults_seen) return false;
+  s->faults_seen = faults;
+  for (kopd_file *f = s->files; f != NULL; f = f->next) {
+    bool hit = kopd_guard_is_hit(f->map) || (f->footer != NULL && kopd_guard_is_hit(f->footer));
+    if (!hit || f->cut) continue;
+    f->cut = f->damaged = true;
+    f->trusted = false;
+    s->stats.errors_total++;
+    kopd_log(
+        s, KOP_LOG_ERROR,
+        "store: somebody has cut %s/%016llx.log while it is in use; what is lost, or all of it "
+        "if its index is, is answered with errors until kopd is started again",
+        s->log_path, (unsigned long long)f->number);
+  }
+  return true;
 }
 
 void kopd_pin_locked(kopd_file *f) {

@@ -1,6 +1,8 @@
 /* The table of file calls on the operating system. */
 #include "store/io.h"
 
+#include "store/guard.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -123,12 +125,14 @@ static int sys_map(void *user_data, int fd, off_t at, size_t length, void **addr
   (void)user_data;
   void *p = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, at);
   if (p == MAP_FAILED) return -errno;
+  kopd_guard_add(p, length);
   *address = p;
   return 0;
 }
 
 static int sys_unmap(void *user_data, void *address, size_t length) {
   (void)user_data;
+  kopd_guard_remove(address);
   return result(munmap(address, length));
 }
 

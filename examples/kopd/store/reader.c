@@ -16,9 +16,10 @@
 
 /* How far a look at the index has come. */
 typedef enum progress {
-  FOUND,  /* the answer is complete */
-  UNREAD, /* READ: batches were found, but their bytes must be fetched and checked first */
-  BLOCKED /* a footer stands in the way that was not checked yet: `op->blocked_base` says whose */
+  FOUND,   /* the answer is complete */
+  UNREAD,  /* READ: batches were found, but their bytes must be fetched and checked first */
+  BLOCKED, /* a footer stands in the way that was not checked yet: `op->blocked_base` says whose */
+  CUT      /* a file was cut while it was looked into: what was found is worth nothing */
 } progress;
 
 /* ---- what a READ covers ---- */
@@ -36,6 +37,7 @@ typedef struct walk {
   bool at_least_one;
   bool size_stops; /* the next batch does not fit */
   bool blocked;    /* the next run's footer is not checked */
+  bool cut;        /* the next run's index is not whole any more */
 } walk;
 
 static walk walk_begin(const kopd_partition *p, const kopd_op *op) {
@@ -50,11 +52,20 @@ static walk walk_begin(const kopd_partition *p, const kopd_op *op) {
   return w;
 }
 
+/* Its index may be zeros by now. One in the heap is as it was, and each batch that it leads to is compared with its checksum. */
+static bool is_lost(const kopd_run *run) {
+  return run->file->cut && run->cap == 0;
+}
+
 /* The next batch, or NULL when the walk ends; `*run` receives its run. */
 static const kopd_entry *walk_step(walk *w, const kopd_run **run) {
   for (; w->run < w->p->runs_count; w->run++, w->entry = UINT32_MAX) {
     const kopd_run *r = w->p->runs[w->run];
     if (r->base >= w->limit) return NULL;
+    if (is_lost(r)) {
+      w->cut = true;
+      return NULL;
+    }
     if (!r->checked) {
       w->blocked = true;
       return NULL;
@@ -130,6 +141,7 @@ static progress fill_batches_locked(kopd_store *s, kopd_op *op, const kopd_parti
   for (uint32_t i = 0; i < n; i++) {
     const kopd_run *run = NULL;
     const kopd_entry *e = walk_step(&w, &run);
+    if (e == NULL) return CUT; /* it was there when it was counted */
     kopd_file *f = run->file;
     const uint8_t *bytes = f->map + kopd_le_u64(e->position);
     uint32_t length = kopd_le_u32(e->length);
@@ -161,6 +173,10 @@ static progress fill_batches_locked(kopd_store *s, kopd_op *op, const kopd_parti
 
 static void read_done_locked(kopd_store *s, kopd_op *op) {
   kopd_store_client *c = op->client;
+  if (kopd_files_were_cut_locked(s)) {
+    kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+    return;
+  }
   s->stats.reads_total++;
   if ((op->flags & KOP_READ_MAY_LEND) != 0 && op->pins_count > 0 &&
       kopd_map_put(&c->lent, &op->token, sizeof op->token, op) == 0)
@@ -183,7 +199,12 @@ static progress read_locked(kopd_store *s, kopd_op *op, const kopd_partition *p)
     }
     progress done = fill_batches_locked(s, op, p, n);
     if (done == FOUND) read_done_locked(s, op);
-    return done;
+    if (done == CUT) kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+    return done == CUT ? FOUND : done;
+  }
+  if (w.cut) {
+    kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+    return FOUND;
   }
   if (w.blocked) {
     op->blocked_base = p->runs[w.run]->base;
@@ -199,7 +220,7 @@ static progress read_locked(kopd_store *s, kopd_op *op, const kopd_partition *p)
 
 /* ---- LIST_OFFSETS ---- */
 
-static progress list_locked(kopd_op *op, const kopd_partition *p) {
+static progress list_locked(kopd_store *s, kopd_op *op, const kopd_partition *p) {
   const kop_list_offsets *list = op->body;
   const kopd_run *best = NULL;
   int64_t timestamp = list->timestamp;
@@ -217,12 +238,20 @@ static progress list_locked(kopd_op *op, const kopd_partition *p) {
     kopd_op_done_locked(op, KOP_NOT_FOUND, NULL, 0);
     return FOUND;
   }
+  if (is_lost(best)) {
+    kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+    return FOUND;
+  }
   if (!best->checked) {
     op->blocked_base = best->base;
     return BLOCKED;
   }
   if (list->what == KOP_LIST_MAX_TIMESTAMP) timestamp = best->max_timestamp;
   uint32_t at = kopd_entries_find_time(best->entries, best->first, best->count, timestamp);
+  if (kopd_files_were_cut_locked(s)) {
+    kopd_op_reject_locked(op, KAFKA_STORAGE_ERROR);
+    return FOUND;
+  }
   if (at == best->count) { /* the run's own maximum was made from these entries */
     kopd_op_done_locked(op, KOP_NOT_FOUND, NULL, 0);
     return FOUND;
@@ -240,7 +269,8 @@ static progress try_locked(kopd_store *s, kopd_op *op) {
     kopd_op_reject_locked(op, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     return FOUND;
   }
-  return op->kind == KOP_EFFECT_READ ? read_locked(s, op, p) : list_locked(op, p);
+  (void)kopd_files_were_cut_locked(s); /* by those who were lent something, or by the janitor */
+  return op->kind == KOP_EFFECT_READ ? read_locked(s, op, p) : list_locked(s, op, p);
 }
 
 void kopd_read_submit_locked(kopd_store *s, kopd_op *op) {
@@ -293,6 +323,7 @@ static void fetch(kopd_store *s, kopd_op *op) {
                (unsigned long long)f->number, (unsigned long long)(bad->slices[0].ptr - f->map));
     }
     f->damaged = true;
+    f->trusted = false; /* what lies in memory of it is compared each time from here on */
     if (good > 0) {
       r->batches_count = good;
       r->next_offset = bad->base_offset;
@@ -340,8 +371,12 @@ static void check_run(kopd_store *s, kopd_op *op) {
 
   pthread_mutex_lock(&s->lock);
   run = blocked_run_locked(s, op);
+  bool cut = kopd_files_were_cut_locked(s) || f->cut;
   if (run != NULL && run->file == f) {
-    if (whole) {
+    if (cut) {
+      op->hopeless =
+          true; /* an index made anew would leave out what is lost, as if it had never been */
+    } else if (whole) {
       run->checked = true;
     } else if (rebuilt && count > 0) {
       kopd_log(s, KOP_LOG_WARN, "store: an index in file %016llx.log was damaged and was made anew",

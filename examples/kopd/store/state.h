@@ -92,6 +92,7 @@ struct kopd_file {
   kopd_file_state state;
   bool trusted; /* its frames were written or checked by this process */
   bool damaged; /* a bad frame was found in it: it was said, and the cleaner leaves it alone */
+  bool cut;     /* part of it is gone while it is in use */
   bool busy;    /* the janitor works on it */
   bool
       unsettled; /* frames that do not count may lie behind `committed`: only its successor's header says so */
@@ -329,7 +330,9 @@ struct kopd_store {
   uint64_t cleans_wanted; /* rounds of retention and cleaning asked for */
   uint64_t cleans_done;
   bool catalogue_failed; /* the last change of the catalogue failed */
-  int64_t volume_total;  /* as last measured, -1: unknown */
+  uint64_t
+      faults_seen; /* of kopd_guard_faults: files that were cut are looked for when there are more */
+  int64_t volume_total; /* as last measured, -1: unknown */
   int64_t volume_usable;
   kopd_store_stats stats;
 };
@@ -424,6 +427,8 @@ void kopd_file_unlist_locked(kopd_store *s, kopd_file *f);
 void kopd_file_free(kopd_store *s, kopd_file *f);
 /* Whether the file's header is needed to tell where the one before it ends: it may not go. */
 bool kopd_file_is_witness_locked(const kopd_store *s, const kopd_file *f);
+/* Looks which files were cut since it was asked last, says so once for each, and answers whether something was: what was just read of mappings may be zeros. */
+bool kopd_files_were_cut_locked(kopd_store *s);
 void kopd_pin_locked(kopd_file *f);
 void kopd_unpin_locked(kopd_store *s, kopd_file *f);
 

@@ -318,6 +318,18 @@ static void write_part(kopd_store *s, uint32_t at) {
   ssize_t n = gather(s->writer, at);
   int rc = n < 0 ? (int)n : 0;
   bool touched = false, unsynced = false;
+  uint64_t size = 0;
+  int linked = 0;
+  if (rc == 0) rc = io->stat(io->user_data, p->file->fd, &size, &linked);
+  if (rc == 0 && size < p->at) { /* somebody has cut it: a write would leave a hole before itself */
+    kopd_log(
+        s, KOP_LOG_ERROR,
+        "store: somebody has cut %s/%016llx.log to %llu bytes while it is written; it had %llu",
+        s->log_path, (unsigned long long)p->file->number, (unsigned long long)size,
+        (unsigned long long)p->at);
+    rc = -EIO;
+    p->abandon = true;
+  }
   if (rc == 0) {
     touched = true;
     reserve(s, p->file);
@@ -328,8 +340,6 @@ static void write_part(kopd_store *s, uint32_t at) {
     unsynced = rc != 0;
   }
   if (rc == 0) {
-    uint64_t size = 0;
-    int linked = 0;
     rc = io->stat(io->user_data, p->file->fd, &size, &linked);
     if (rc == 0 && !linked) rc = -ENOENT;
     if (rc == -ENOENT) unsynced = true; /* its name is gone: nothing more is written to it */
@@ -368,6 +378,7 @@ static void settle_part_locked(kopd_store *s, part *p) {
     f->written = f->committed;
     if (p->abandon) {
       f->state = KOPD_FILE_ABANDONED;
+      f->trusted = false;
       f->unsettled = p->outcome == KOP_UNKNOWN;
       s->active[f->retention_class] = NULL;
     }
