@@ -203,6 +203,7 @@ start() {
   done
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
+  [[ $dir != *[,[:space:]]* ]] || fail "a folder with a comma or a space in its name becomes two in a list of the bookie's"
   ! alive "$dir" || fail "the one in $dir runs already"
   home=$(home)
   rm -rf "$dir/tmp"

@@ -48,7 +48,7 @@ enum {
   KOP_PULSAR_MESSAGE =
       51, /**< An entry has arrived; `token` is for kop_pulsar_keep(). Body ::kop_pulsar_delivery. */
   KOP_PULSAR_END_OF_TOPIC =
-      52, /**< The topic is terminated and the consumer has all of it. No body. */
+      52, /**< The topic is terminated and the consumer has acknowledged all of it. No body. */
   KOP_PULSAR_ACTIVE_CHANGE =
       53, /**< Failover: the flags say KOP_PULSAR_ACTIVE, or this consumer stands by. No body. */
   KOP_PULSAR_RESULT =

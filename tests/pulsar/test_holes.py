@@ -278,6 +278,18 @@ def hole_6_a_half_open_connection_keeps_the_topic(pulsar):
 
 
 @case("holes")
+def hole_6_a_leader_is_refused_for_its_own_ghost(pulsar):
+    topic = pulsar.topic()
+    ghost, again = pulsar.connect(pong=False), pulsar.connect()
+    held = ghost.producer(topic, EXCLUSIVE_WITH_FENCING, name="leader")
+    epoch = held["topic_epoch"]
+    error = refused(lambda: again.producer(topic, EXCLUSIVE, topic_epoch=epoch, epoch=1, name="leader"))
+    note(f"with its own name and its own epoch, the newest: {error}")
+    assert error.error == "ProducerFenced" and "existing exclusive producer: leader" in error.message
+    assert again.producer(topic, EXCLUSIVE_WITH_FENCING, 2)["topic_epoch"] == epoch + 1
+
+
+@case("holes")
 def hole_6_fencing_takes_the_topic_from_a_half_open_connection(pulsar):
     topic = pulsar.topic()
     orphan, waiting, new = pulsar.connect(pong=False), pulsar.connect(), pulsar.connect()

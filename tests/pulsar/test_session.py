@@ -1,0 +1,388 @@
+"""libkop's Pulsar session against the real one: every command, and what brokers do to their clients."""
+
+import contextlib
+import time
+
+from kop import _abi
+
+from harness.case import case, note
+from harness.session import MAYBE_WRITTEN, Session, error_name, outcome_name
+from harness.wire import Entry
+
+SHARED, EXCLUSIVE, WAIT, FENCING = range(4)
+
+
+@contextlib.contextmanager
+def a_session(pulsar, **options):
+    session = Session(options.pop("url", pulsar.url), **options)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def where(event):
+    return event.id.ledger_id, event.id.entry_id
+
+
+def publish(session, producer, values, first=0):
+    """Sends entries and awaits their receipts; returns where they are."""
+    for number, value in enumerate(values, first):
+        session.send(producer, number, value)
+    found = []
+    for number in range(first, first + len(values)):
+        event = session.wait("RECEIPT", lambda event: event.target == producer)
+        assert event.sequence_id == event.context == number, "receipts come in the order of the sends"
+        found.append(where(event))
+    return found
+
+
+def read(session, consumer, until, timeout=20):
+    """Messages of a consumer up to the one with that payload: (where, payload, index)."""
+    found = []
+    while not found or found[-1][1] != until:
+        event = session.wait("MESSAGE", lambda event: event.target == consumer, timeout)
+        assert not event.flags, event
+        entry = Entry(event.bytes)
+        found.append((where(event), entry.payload, entry.index))
+    return found
+
+
+def values(count, prefix=b"v"):
+    return [prefix + b"%d" % number for number in range(count)]
+
+
+# ---- every command ----------------------------------------------------------------------------------
+
+
+@case("plain", quick=True)
+def session_sends_and_reads_back(pulsar):
+    topic = pulsar.topic()
+    with a_session(pulsar) as session:
+        server = session.open_producer(topic)
+        ready = session.wait("PRODUCER_READY")
+        places = publish(session, server, values(500) + [b"end"])
+        reader = session.open_consumer(topic, permits=1000)
+        session.wait("CONSUMER_READY")
+        found = read(session, reader, b"end")
+        assert [place for place, _, _ in found] == places
+        assert [payload for _, payload, _ in found] == values(500) + [b"end"]
+        assert [index for _, _, index in found] == list(range(501))
+        note(f"producer {ready.name}, at most {ready.max_message_bytes} bytes, {len(session.sockets)} connection")
+        session.call("consumer_close", reader)
+        session.call("producer_close", server)
+        closed = [session.wait("CONSUMER_CLOSED"), session.wait("PRODUCER_CLOSED")]
+        assert {event.outcome for event in closed} == {_abi.KOP_PULSAR_DONE}
+        session.call("shutdown")
+        session.run_for(0.2)
+        assert not session.sockets
+
+
+@case("plain", quick=True)
+def session_requests_are_answered(pulsar):
+    pulsar.admin.put("persistent/public/default/session-partitioned/partitions", 3)
+    with a_session(pulsar) as session:
+        watcher = session.watch("public/default")
+        base = "persistent://public/default/session-partitioned"
+        assert session.request("partitions", base).partitions == 3
+        missing = session.request("partitions", "persistent://public/default/session-none")
+        note(f"partitions of no topic: {outcome_name(missing.outcome)}, {missing.partitions}")
+        assert missing.partitions == 0
+        found = session.request("lookup", base + "-partition-1")
+        assert (found.broker_host, found.broker_port) == (b"127.0.0.1", pulsar.port)
+        topics = session.request("topics", "public/default", 0).topics
+        assert {f"{base}-partition-{n}".encode() for n in range(3)} <= set(topics)
+        fresh = pulsar.topic("fresh")
+        change = session.wait("TOPICS_CHANGED", lambda event: fresh.encode() in event.added)
+        assert change.target == watcher and not change.flags
+        pulsar.admin.delete("persistent/public/default/session-partitioned/partitions?force=true")
+        session.wait("TOPICS_CHANGED", lambda event: f"{base}-partition-2".encode() in event.removed)
+        session.call("unwatch", watcher)
+        assert session.wait("WATCH_CLOSED").outcome == _abi.KOP_PULSAR_DONE
+        none = session.request("lookup", "persistent://public/none/x")
+        note(f"look-up in no namespace: {outcome_name(none.outcome)} {error_name(none.server_error)}")
+        assert none.outcome == _abi.KOP_PULSAR_REFUSED
+
+
+@case("plain")
+def session_durable_subscription(pulsar):
+    topic = pulsar.topic()
+    durable = {"subscription": "group", "flags": 1 | 16}  # durable, from the earliest
+    with a_session(pulsar) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        publish(session, producer, values(20) + [b"end"])
+        consumer = session.open_consumer(topic, permits=100, **durable)
+        session.wait("CONSUMER_READY")
+        events = [session.wait("MESSAGE") for _ in range(21)]
+        assert session.request("last_message_id", consumer).last_message_id.entry_id == 20
+        result = session.ack(consumer, [events[4].id], cumulative=True, properties=[("kop.offset", 5)])
+        assert outcome_name(result.outcome) == "DONE"
+        assert outcome_name(session.ack(consumer, [events[7].id, events[8].id]).outcome) == "DONE"
+        mark = session.request("last_message_id", consumer).mark_delete
+        assert mark.entry_id == 4
+        cursor = pulsar.admin.internal_stats(topic)["cursors"]["group"]
+        note(f"cursor: {cursor['markDeletePosition']}, {cursor['properties']}, {cursor['individuallyDeletedMessages']}")
+        assert cursor["properties"] == {"kop.offset": 5}
+        session.call("consumer_close", consumer)
+        session.wait("CONSUMER_CLOSED")
+        again = session.open_consumer(topic, permits=100, **durable)
+        session.wait("CONSUMER_READY")
+        left = [payload for _, payload, _ in read(session, again, b"end")]
+        assert left == [b"v5", b"v6"] + values(20)[9:] + [b"end"]
+        start = _abi.kop_pulsar_message_id(events[2].id.ledger_id, 2, -1, -1, 0, 0)
+        assert outcome_name(session.request("seek", again, start, 0).outcome) == "DONE"
+        assert session.wait("CONSUMER_READY").times == 2
+        session.call("flow", again, 100)
+        assert read(session, again, b"end")[0][1] == b"v2"
+        assert outcome_name(session.request("seek", again, None, 1).outcome) == "DONE"
+        session.wait("CONSUMER_READY")
+        session.call("flow", again, 100)
+        assert read(session, again, b"end")[0][1] == b"v0"
+        assert outcome_name(session.request("unsubscribe", again, 0).outcome) == "DONE"
+        session.wait("CONSUMER_CLOSED")
+        assert pulsar.admin.stats(topic)["subscriptions"] == {}
+
+
+@case("plain")
+def session_failover_and_end_of_topic(pulsar):
+    topic = pulsar.topic()
+    with a_session(pulsar) as session:
+        fields = {"subscription": "s", "flags": 1 | 16, "type": 2, "permits": 100}
+        consumers = [session.open_consumer(topic, name=name, **fields) for name in ("a", "b")]
+        for _ in consumers:
+            session.wait("CONSUMER_READY")
+        session.run_for(1)
+        told = {event.target: event.flags for event in session.take("ACTIVE_CHANGE")}
+        (active,) = [target for target, flags in told.items() if flags == _abi.KOP_PULSAR_ACTIVE]
+        session.call("consumer_close", active)
+        session.wait("CONSUMER_CLOSED")
+        change = session.wait("ACTIVE_CHANGE", lambda event: event.flags)
+        note(f"consumers {consumers}: at first {told}, and {change.target} when {active} has left")
+        assert {active, change.target} == set(consumers)
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        publish(session, producer, [b"end"])
+        reader = session.open_consumer(topic, permits=10)
+        read(session, reader, b"end")
+        message = session.wait("MESSAGE")
+        assert message.target == change.target
+        session.ack(message.target, [message.id])
+        pulsar.admin.post(f"{topic.replace('://', '/')}/terminate")
+        session.wait("END_OF_TOPIC", lambda event: event.target == message.target)
+        session.run_for(0.5)
+        assert not session.take("END_OF_TOPIC"), "a reader that acknowledges nothing is not told"
+        closed = session.wait("PRODUCER_CLOSED")
+        note(f"the producer of a terminated topic: {outcome_name(closed.outcome)} {error_name(closed.server_error)}")
+
+
+# ---- who may write --------------------------------------------------------------------------------------
+
+
+@case("plain")
+def session_access_modes(pulsar):
+    topic = pulsar.topic()
+    with a_session(pulsar) as session, a_session(pulsar, seed=2) as other:
+        holder = session.open_producer(topic, access_mode=EXCLUSIVE)
+        assert session.wait("PRODUCER_READY").topic_epoch == 0
+        for mode in (SHARED, EXCLUSIVE):
+            other.open_producer(topic, access_mode=mode)
+            closed = other.wait("PRODUCER_CLOSED")
+            note(f"mode {mode} beside an exclusive one: {error_name(closed.server_error)}, {closed.text}")
+            assert outcome_name(closed.outcome) == "REFUSED"
+        waiting = other.open_producer(topic, access_mode=WAIT)
+        other.wait("PRODUCER_WAITING")
+        session.call("producer_close", holder)
+        session.wait("PRODUCER_CLOSED")
+        ready = other.wait("PRODUCER_READY")
+        assert (ready.target, ready.topic_epoch) == (waiting, 1)
+        publish(other, waiting, values(3))
+
+
+@case("plain", quick=True)
+def session_fenced_by_another(pulsar):
+    topic = pulsar.topic()
+    with a_session(pulsar) as old, a_session(pulsar, seed=2) as new:
+        fenced = old.open_producer(topic, access_mode=FENCING, group=1)
+        old.wait("PRODUCER_READY")
+        reader = old.open_consumer(topic, permits=100)
+        publish(old, fenced, values(3))
+        leader = new.open_producer(topic, access_mode=FENCING)
+        assert new.wait("PRODUCER_READY").topic_epoch == 1
+        publish(new, leader, [b"barrier"])
+        read(old, reader, b"barrier")
+        old.send(fenced, 3, b"late")
+        failed = old.wait("SEND_FAILED")
+        closed = old.wait("PRODUCER_CLOSED")
+        note(f"the old one: {outcome_name(failed.outcome)}, {error_name(closed.server_error)}: {closed.text}")
+        assert failed.context == 3 and failed.flags == MAYBE_WRITTEN
+        assert error_name(closed.server_error) == "ProducerFenced"
+        publish(new, leader, [b"end"], first=1)
+        assert [payload for _, payload, _ in read(old, reader, b"end")] == [b"end"]
+        assert not old.take("CONSUMER_DOWN"), "the reader had a connection of its own"
+
+
+# ---- what brokers do -------------------------------------------------------------------------------------
+
+
+def through(pulsar, trouble, rounds=3, entries=100):
+    """Sends and reads while the trouble happens: every entry arrives, in order; only resent ones may come twice."""
+    topic = pulsar.topic()
+    with a_session(pulsar, backoff_max_ns=500_000_000) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        reader = session.open_consumer(topic, permits=1_000_000)
+        session.wait("CONSUMER_READY")
+        sequence = 0
+        for number in range(rounds):
+            for _ in range(entries):
+                session.send(producer, sequence, b"%d" % sequence)
+                sequence += 1
+            session.turn(0)
+            trouble(topic)
+            for _ in range(entries):
+                session.send(producer, sequence, b"%d" % sequence)
+                sequence += 1
+            session.turn(0)
+        session.send(producer, sequence, b"end")
+        found = read(session, reader, b"end", timeout=60)
+        receipts = [session.wait("RECEIPT").sequence_id for _ in range(sequence + 1)]
+        assert receipts == list(range(sequence + 1))
+        assert not session.take("SEND_FAILED")
+        places = [place for place, _, _ in found]
+        assert places == sorted(set(places)), "each stored entry is delivered once, in order"
+        numbers = [int(payload) for _, payload, _ in found[:-1]]
+        assert list(dict.fromkeys(numbers)) == list(range(sequence)), "nothing lost, first copies in order"
+        downs = session.take("PRODUCER_DOWN", "CONSUMER_DOWN")
+        readies = session.take("PRODUCER_READY", "CONSUMER_READY")
+        doubled = len(numbers) - sequence
+        note(f"{sequence} entries, {doubled} twice, {len(downs)} times down, {sum(e.times > 1 for e in readies)} times back")
+        return downs
+
+
+@case("plain")
+def session_lives_through_unloads(pulsar):
+    assert through(pulsar, pulsar.admin.unload)
+
+
+@case("plain")
+def session_lives_through_a_killed_broker(pulsar):
+    def restart(_topic):
+        pulsar.kill()
+        pulsar.start()
+
+    assert through(pulsar, restart, rounds=1)
+
+
+@case("short-ledgers")
+def session_lives_through_rollover_and_trimming(pulsar):
+    topic = pulsar.topic()
+    pulsar.admin.retention(topic, -1, -1)
+    with a_session(pulsar) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        places = publish(session, producer, values(600) + [b"end"])
+        ledgers = sorted({ledger for ledger, _ in places})
+        assert len(ledgers) >= 10
+        reader = session.open_consumer(topic, permits=1000)
+        assert [place for place, _, _ in read(session, reader, b"end")] == places
+        start = {"ledger_id": places[333][0], "entry_id": places[333][1], "batch_index": -1}
+        middle = session.open_consumer(topic, permits=1000, start=start)
+        assert [place for place, _, _ in read(session, middle, b"end")] == places[333:]
+        behind = session.open_consumer(topic, permits=1000, start=start, flags=4)
+        assert [place for place, _, _ in read(session, behind, b"end")] == places[334:]
+        for one in (reader, middle, behind):
+            session.call("consumer_close", one)
+        pulsar.admin.retention(topic, 0, 0)
+        deadline = time.monotonic() + 30
+        while len(pulsar.admin.internal_stats(topic)["ledgers"]) > 2:
+            assert time.monotonic() < deadline, "nothing was trimmed"
+            session.run_for(0.1)
+        late = session.open_consumer(topic, permits=1000, start=start)
+        left = read(session, late, b"end")
+        note(f"{len(ledgers)} ledgers; a reader at a trimmed entry begins at index {left[0][2]}")
+        assert 333 < left[0][2] and [place for place, _, _ in left] == places[left[0][2] :]
+
+
+@case("plain")
+def session_meets_its_own_ghost(pulsar):
+    """The network is cut and the broker does not see it. What has a name waits for its ghost; a leader takes it for another."""
+    topics = [pulsar.topic("shared"), pulsar.topic("exclusive")]
+    with a_session(pulsar, backoff_max_ns=500_000_000) as session:
+        shared = session.open_producer(topics[0], name="gateway")
+        leader = session.open_producer(topics[1], access_mode=FENCING)
+        for _ in topics:
+            session.wait("PRODUCER_READY")
+        publish(session, leader, values(1))
+        session.abandon()
+        session.send(shared, 0, b"sent again")
+        closed = session.wait("PRODUCER_CLOSED")
+        note(f"the leader: {error_name(closed.server_error)}, {closed.text}")
+        assert closed.target == leader and error_name(closed.server_error) == "ProducerFenced"
+        again = session.open_producer(topics[1], access_mode=FENCING)
+        assert session.wait("PRODUCER_READY", lambda event: event.target == again).topic_epoch == 1
+        publish(session, again, values(1))
+        ready = session.wait("PRODUCER_READY", lambda event: event.target == shared)
+        assert ready.times == 2 and session.wait("RECEIPT").sequence_id == 0
+
+
+@case("holes")
+def session_keeps_alive(pulsar):
+    topic = pulsar.topic()
+    with a_session(pulsar, keep_alive_ns=1_000_000_000) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        session.run_for(6)
+        assert not session.take("PRODUCER_DOWN"), "three intervals of the broker without a word of ours"
+        publish(session, producer, values(1))
+        debugger = pulsar.debugger()
+        with debugger.held("pulsar-io"):
+            session.send(producer, 1, b"into silence")
+            down = session.wait("PRODUCER_DOWN")
+            note(f"a broker that is silent: {outcome_name(down.outcome)}, {session.log[-4:]}")
+        session.wait("PRODUCER_READY", timeout=40)
+        assert session.wait("RECEIPT").sequence_id == 1
+
+
+# ---- credentials and names ---------------------------------------------------------------------------
+
+
+@case("token,tls")
+def session_token(pulsar):
+    topic = pulsar.topic()
+    for name, error in (("wrong", "AuthenticationError"), ("expired", "AuthenticationError"), ("user", "AuthorizationError")):
+        with a_session(pulsar, token=pulsar.token(name)) as session:
+            session.open_producer(topic)
+            closed = session.wait("PRODUCER_CLOSED")
+            session.open_consumer(topic)
+            also = session.wait("CONSUMER_CLOSED")
+            note(f"token {name}: {error_name(closed.server_error)}, {closed.text}")
+            assert (error_name(closed.server_error), error_name(also.server_error)) == (error, error)
+    with a_session(pulsar, token=pulsar.make_token("admin", 2)) as session:
+        session.fresh_token = pulsar.token()
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        challenge = session.wait("AUTH_NEEDED")
+        assert (challenge.method, challenge.challenge) == (b"token", b"PulsarAuthRefresh")
+        session.run_for(3)
+        publish(session, producer, values(2))
+        assert not session.take("PRODUCER_DOWN")
+
+
+@case("token,tls")
+def session_tls_and_wrong_names(pulsar):
+    url = f"pulsar+ssl://localhost:{pulsar.tls_port}"
+    topic, tls = pulsar.topic(), str(pulsar.folder / "tls/ca.pem")
+    options = {"url": url, "token": pulsar.token()}
+    with a_session(pulsar, tls=tls, **options) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        publish(session, producer, values(10))
+    wrong = [{"tls": tls, "tls_name": "wrong.example"}, {"tls": str(pulsar.folder / "tls/other-ca.pem")}]
+    wrong.append({"tls": tls, "url": "pulsar+ssl://no-such-host.invalid:6651"})
+    for extra in wrong:
+        with a_session(pulsar, **options | extra) as session:
+            session.open_producer(topic, open_ns=1_500_000_000)
+            closed = session.wait("PRODUCER_CLOSED")
+            note(f"{outcome_name(closed.outcome)}: {closed.text}")
+            assert not session.take("CONN_READY", "PRODUCER_READY")
