@@ -15,3 +15,6 @@ pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 target_link_libraries(bench_client PRIVATE PkgConfig::RDKAFKA)
 # This one has protobuf-c as its peer, by way of what the library uses of it.
 target_include_directories(bench_pulsar_entry PRIVATE ${PROJECT_SOURCE_DIR}/lib)
+# And this one runs on the loop of the Pulsar examples.
+target_sources(bench_pulsar PRIVATE ${PROJECT_SOURCE_DIR}/examples/pulsar/loop.c)
+target_include_directories(bench_pulsar PRIVATE ${PROJECT_SOURCE_DIR}/examples/pulsar)

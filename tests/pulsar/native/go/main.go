@@ -49,6 +49,8 @@ type request struct {
 	Codec    string    `json:"codec"`
 	Shape    string    `json:"shape"`
 	Count    int       `json:"count"`
+	Batch    int       `json:"batch"`
+	Bytes    int       `json:"bytes"`
 	Messages []message `json:"messages"`
 }
 
@@ -182,6 +184,10 @@ func main() {
 				got, err = produce(client, asked)
 			case "read":
 				got, err = read(client, asked)
+			case "flood":
+				got, err = flood(client, asked)
+			case "drain":
+				got, err = drain(client, asked)
 			default:
 				err = fmt.Errorf("no op %q", asked.Op)
 			}

@@ -97,14 +97,66 @@ def read(request):
     return {"messages": found}
 
 
+def measured(work):
+    """Seconds and processor seconds of a piece of work."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+def flood(request):
+    """For the bench: so many equal messages, as fast as they go, in batches."""
+    producer = client.create_producer(
+        request["topic"],
+        batching_enabled=True,
+        batching_max_messages=request["batch"],
+        batching_max_allowed_size_in_bytes=4 << 20,
+        batching_max_publish_delay_ms=100,
+        block_if_queue_full=True,
+        max_pending_messages=16 * request["batch"],
+    )
+    value, failed = bytes(request["bytes"]), []
+
+    def done(result, _id):
+        if result != pulsar.Result.Ok:
+            failed.append(result)
+
+    def work():
+        for _ in range(request["count"]):
+            producer.send_async(value, done)
+        producer.flush()
+
+    answer = measured(work)
+    producer.close()
+    if failed:
+        raise RuntimeError(str(failed[0]))
+    return answer
+
+
+def drain(request):
+    """For the bench: reads so many messages from the earliest."""
+    reader = client.create_reader(
+        request["topic"], pulsar.MessageId.earliest, receiver_queue_size=100_000
+    )
+
+    def work():
+        for _ in range(request["count"]):
+            assert reader.read_next(20_000).data()
+
+    answer = measured(work)
+    reader.close()
+    return answer
+
+
 def hello(_request):
     return {"version": pulsar.__version__}
 
 
+OPS = {"hello": hello, "produce": produce, "read": read, "flood": flood, "drain": drain}
 for line in sys.stdin:
     asked = json.loads(line)
     try:
-        answer = {"hello": hello, "produce": produce, "read": read}[asked["op"]](asked)
+        answer = OPS[asked["op"]](asked)
     except Exception as error:  # whatever the client says is the answer
         answer = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), file=answers, flush=True)
