@@ -126,7 +126,7 @@ typedef struct kop_to_pulsar_options {
   /** Further properties of each entry, which a native consumer of its messages does not see. Their names should begin with "kop."
       and not be "kop.batch". Default none. */
   const kop_pulsar_property *properties;
-  size_t property_count;   /**< How many. */
+  size_t properties_count; /**< How many. */
   kop_slice producer_name; /**< Written into each entry. Default empty. */
   kop_slice
       control_key; /**< Key that a control record's message gets, as text; NULL `ptr`: none, so that Pulsar's compaction drops it. Default none. */
@@ -252,7 +252,7 @@ typedef struct kop_convert_answer {
   int64_t last_offset;  /**< As given. */
   const kop_convert_batch *
       batches; /**< KOP_ANSWER_BATCHES: rising, within first to last offset; offsets between them are holes. */
-  size_t batch_count; /**< How many. */
+  size_t batches_count; /**< How many. */
   kop_slice
       chunk_uuid;  /**< KOP_ANSWER_CHUNK: what the message's parts share; borrows from the entry. */
   kop_slice chunk; /**< KOP_ANSWER_CHUNK: the part's payload; borrows from the entry. */

@@ -134,7 +134,7 @@ static void renumber(listing *l) {
     batches[kept++] = b;
   }
   answer->batches = kept == 0 ? NULL : batches;
-  answer->batch_count = kept;
+  answer->batches_count = kept;
 }
 
 kop_status kopi_read_batches(kop_convert *c, kopi_reading *r) {
@@ -146,7 +146,7 @@ kop_status kopi_read_batches(kop_convert *c, kopi_reading *r) {
   if (l.next == 0) return kopi_read_hole(c, r, KOP_HOLE_MALFORMED, "there is no batch in it");
   if (c->list.len == 0) return kopi_read_hole(c, r, KOP_HOLE_CONTROL, "");
   renumber(&l);
-  if (r->answer->batch_count == 0) {
+  if (r->answer->batches_count == 0) {
     return kopi_read_hole(c, r, KOP_HOLE_MALFORMED, "its batches have no place in its offsets");
   }
   r->answer->kind = KOP_ANSWER_BATCHES;

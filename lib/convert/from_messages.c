@@ -213,7 +213,7 @@ static kop_status finish(making *m, kopi_reading *r) {
   if (c->list.status != KOP_OK) return c->list.status;
   r->answer->kind = KOP_ANSWER_BATCHES;
   r->answer->batches = (const kop_convert_batch *)(const void *)c->list.data;
-  r->answer->batch_count = 1;
+  r->answer->batches_count = 1;
   return KOP_OK;
 }
 

@@ -37,7 +37,7 @@ kop_status kopi_read_hole(kop_convert *c, kopi_reading *r, int32_t reason, const
   r->answer->kind = KOP_ANSWER_HOLE;
   r->answer->reason = reason;
   r->answer->batches = NULL;
-  r->answer->batch_count = 0;
+  r->answer->batches_count = 0;
   return kopi_convert_fail(c, KOP_OK, why);
 }
 
@@ -113,7 +113,7 @@ static kop_status make_marker(kop_convert *c, kopi_reading *r) {
   if (c->list.status != KOP_OK) return c->list.status;
   r->answer->kind = KOP_ANSWER_BATCHES;
   r->answer->batches = (const kop_convert_batch *)(const void *)c->list.data;
-  r->answer->batch_count = 1;
+  r->answer->batches_count = 1;
   return KOP_OK;
 }
 

@@ -79,7 +79,7 @@ static kop_status check_options(const kop_to_pulsar_options *o) {
   if (o->format != KOP_CONVERT_PULSAR && o->format != KOP_CONVERT_KAFKA) return KOP_ERR_INVALID;
   if (o->key != KOP_CONVERT_KEY_TEXT && o->key != KOP_CONVERT_KEY_BASE64) return KOP_ERR_INVALID;
   if ((o->flags & RESERVED_FLAGS) != 0) return KOP_ERR_INVALID;
-  if (o->property_count != 0 && o->properties == NULL) return KOP_ERR_INVALID;
+  if (o->properties_count != 0 && o->properties == NULL) return KOP_ERR_INVALID;
   if (o->max_entry_bytes > INT32_MAX) return KOP_ERR_INVALID;
   if (o->compression < KOP_CONVERT_COMPRESSION_KEEP ||
       o->compression > KOP_PULSAR_COMPRESSION_SNAPPY) {
@@ -278,7 +278,7 @@ static kop_status write_head(job *j, const piece *s, kop_slice payload, size_t p
   const kop_to_pulsar_options *o = &j->options;
   int kafka = o->format == KOP_CONVERT_KAFKA;
   kopi_buf_reset(&c->scratch);
-  size_t properties_size = (o->property_count + 2) * sizeof(kop_pulsar_property);
+  size_t properties_size = (o->properties_count + 2) * sizeof(kop_pulsar_property);
   uint8_t *scratch = kopi_buf_reserve(&c->scratch, properties_size + KOPI_FACTS_MAX + HEAD_KEY_MAX);
   if (scratch == NULL) return c->scratch.status;
   kop_pulsar_property *properties = (kop_pulsar_property *)(void *)scratch;
@@ -295,9 +295,9 @@ static kop_status write_head(job *j, const piece *s, kop_slice payload, size_t p
     properties[n++] = (kop_pulsar_property){kopi_facts_name(),
                                             {facts_text, kopi_facts_write(&facts, facts_text)}};
   }
-  if (o->property_count != 0) {
-    memcpy(properties + n, o->properties, o->property_count * sizeof *properties);
-    n += o->property_count;
+  if (o->properties_count != 0) {
+    memcpy(properties + n, o->properties, o->properties_count * sizeof *properties);
+    n += o->properties_count;
   }
 
   kop_pulsar_metadata md;
@@ -483,7 +483,7 @@ static kop_status make_verbatim(job *j) {
 static kop_status measure_head(job *j) {
   const kop_to_pulsar_options *o = &j->options;
   uint64_t room = HEAD_FIXED + (uint64_t)o->producer_name.len;
-  for (size_t i = 0; i < o->property_count; i++) {
+  for (size_t i = 0; i < o->properties_count; i++) {
     room += (uint64_t)o->properties[i].key.len + o->properties[i].value.len + PER_PROPERTY;
     if (room > INT32_MAX) return KOP_ERR_LIMIT;
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benches and writes docs/figures.md and the section of README.md from what they print.
 
-    tests/bench/figures.py BUILD [PART...]      PART is broker, wire, record or store; without any, all of them;
+    tests/bench/figures.py BUILD [PART...]      PART is broker, wire, record, store or convert; without any, all of them;
                                                 "pages" runs nothing and writes the pages only
 
 What a part prints is kept in BUILD/figures, and the pages are made from what is kept there: a part can be run again alone.
@@ -29,6 +29,8 @@ classes on the same bytes."""),
     "store": ("The file store", """Beside one bare shared file that takes the same batches for 1,000 partitions with one `writev` and, if durable,
 one `fdatasync` a commit; the store has up to four commits in flight, which one sync may cover. Filled, then turned
 over three times by retention; commits are timed one by one."""),
+    "convert": ("Conversion to Pulsar and back", """One Kafka batch to one Pulsar entry and an entry to a batch, on one core, the checksums of
+both included; "-key" has keys of 10 bytes. Compressed batches are decompressed and compressed anew each way."""),
 }
 # Why a goal is missed on the machine the figures in this repository are from, by how the goal begins.
 REASONS = {

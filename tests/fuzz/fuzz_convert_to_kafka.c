@@ -93,9 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       kop_convert_to_kafka(converter(0), entry, len, first, first + span, &o, &answer);
   if (status != KOP_OK) abort();
   if ((answer.kind == KOP_ANSWER_HOLE) != (answer.reason != KOP_HOLE_NONE)) abort();
-  if ((answer.kind == KOP_ANSWER_BATCHES) != (answer.batch_count != 0)) abort();
+  if ((answer.kind == KOP_ANSWER_BATCHES) != (answer.batches_count != 0)) abort();
   int64_t next = first;
-  for (size_t i = 0; i < answer.batch_count; i++) {
+  for (size_t i = 0; i < answer.batches_count; i++) {
     const kop_convert_batch *b = &answer.batches[i];
     if (b->base_offset < next || b->last_offset < b->base_offset || b->last_offset > first + span)
       abort();

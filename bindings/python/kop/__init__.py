@@ -4,6 +4,7 @@
     kop.aio.Broker(store, effects=[...])                                sockets by asyncio, see kop.aio
     kop.decode("FetchRequest", 12, body)                                messages as dicts, see kop.wire
     for record in kop.records(batches): ...                             record batches, see kop.record
+    kop.Converter().to_kafka(entry, first, last)                        entries of Pulsar, see kop.convert
     session = kop.pulsar.Session("pulsar://localhost:6650")             a Pulsar client, see kop.pulsar
 
 The library is found through the environment variable KOP_LIBRARY, beside this source tree in build/, or where the
@@ -11,11 +12,12 @@ dynamic linker finds libkop.so. Constants carry the C names without KOP_: kop.EF
 """
 from . import _abi, pulsar
 from ._library import KopError, library, version
+from .convert import Converter
 from .engine import NEVER, Answer, Effect, Engine
 from .record import Record, batch, records
 from .wire import Message, decode, encode, messages
 
 globals().update({name[4:]: value for name, value in vars(_abi).items() if name.startswith("KOP_")})
 
-__all__ = ["NEVER", "Answer", "Effect", "Engine", "KopError", "Message", "Record", "batch", "decode", "encode", "library",
-           "messages", "pulsar", "records", "version"]
+__all__ = ["NEVER", "Answer", "Converter", "Effect", "Engine", "KopError", "Message", "Record", "batch", "decode", "encode",
+           "library", "messages", "pulsar", "records", "version"]

@@ -93,7 +93,7 @@ class Converter:
     def _answer(self, answer):
         batches = b"".join(
             slice_bytes(answer.batches[at].head) + (slice_bytes(answer.batches[at].records) or b"")
-            for at in range(answer.batch_count)
+            for at in range(answer.batches_count)
         )
         return Answer(
             NAMES[answer.kind].removeprefix("answer_"),

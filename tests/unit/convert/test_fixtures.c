@@ -89,11 +89,11 @@ static void see_entry(const fixture *f, void *context) {
   r->formats[answer.format]++;
   if (answer.kind == KOP_ANSWER_HOLE) return;
   cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES, "%s %s", f->file, f->id);
-  for (size_t i = 0; i < answer.batch_count; i++) {
+  for (size_t i = 0; i < answer.batches_count; i++) {
     cr_assert_geq(answer.batches[i].base_offset, first);
     see_batch(r, &answer.batches[i]);
   }
-  cr_assert_eq(answer.batches[answer.batch_count - 1].last_offset, last);
+  cr_assert_eq(answer.batches[answer.batches_count - 1].last_offset, last);
 }
 
 static reading *read_all(const char *file, const char *topic, int32_t flags) {

@@ -263,7 +263,7 @@ static kop_convert_answer read_entry(kop_convert *c, const native_entry *e, int3
       KOP_OK);
   cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES, "%s", kop_convert_error_text(c));
   cr_assert_eq(answer.writer, KOP_CONVERT_BY_NATIVE);
-  cr_assert_eq(answer.batch_count, 1);
+  cr_assert_eq(answer.batches_count, 1);
   cr_assert_eq(answer.batches[0].base_offset, 100);
   cr_assert_eq(answer.batches[0].count, e->count);
   return answer;

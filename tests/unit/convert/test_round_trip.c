@@ -13,7 +13,7 @@ static kop_convert_batch read_one(kop_convert *c, bytes entry, int64_t first, in
   cr_assert_eq(kop_convert_to_kafka(c, entry.ptr, entry.len, first, last, &o, &answer), KOP_OK);
   cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES, "kind %d reason %d %s", answer.kind, answer.reason,
                kop_convert_error_text(c));
-  cr_assert_eq(answer.batch_count, 1);
+  cr_assert_eq(answer.batches_count, 1);
   cr_assert_eq(answer.writer, KOP_CONVERT_BY_LIBRARY);
   cr_assert_eq(answer.dropped, 0);
   return answer.batches[0];
@@ -48,7 +48,7 @@ Test(round_trip, a_plain_batch_comes_back_equal_in_every_byte) {
     const kop_pulsar_property more[] = {{text_slice("kop.term"), text_slice("7 1 99")},
                                         {text_slice("kop.other"), text_slice("")}};
     o.properties = more;
-    o.property_count = (size_t)rng_below(&seed, 3);
+    o.properties_count = (size_t)rng_below(&seed, 3);
     o.producer_name = text_slice("gateway-1");
     kop_convert_entry entry = write_one(c, batch, &o);
     kop_batch_head head;

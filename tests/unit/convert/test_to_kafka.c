@@ -44,7 +44,7 @@ static void assert_hole(kop_convert *c, bytes entry, int32_t reason) {
   cr_assert_eq(answer.kind, KOP_ANSWER_HOLE);
   cr_assert_eq(answer.reason, reason, "reason %d (%s), not %d", answer.reason,
                kop_convert_error_text(c), reason);
-  cr_assert_eq(answer.batch_count, 0);
+  cr_assert_eq(answer.batches_count, 0);
 }
 
 Test(to_kafka, what_cannot_be_read_is_a_hole_with_a_reason) {
@@ -138,7 +138,7 @@ Test(to_kafka, markers_hold_no_reader_back) {
       if (!ends) {
         cr_assert_eq(answer.reason, KOP_HOLE_MARKER);
       } else {
-        cr_assert_eq(answer.batch_count, 1);
+        cr_assert_eq(answer.batches_count, 1);
         bytes b = batch_bytes(&answer.batches[0]);
         cr_assert_eq(kop_batch_check_crc(b.ptr, b.len), KOP_OK);
         kop_batch_head head;
@@ -314,7 +314,7 @@ static int count_offsets(kop_convert_answer answer, int64_t first) {
   kop_record_ctx *ctx;
   cr_assert_eq(kop_record_ctx_new(NULL, &ctx), KOP_OK);
   int n = 0;
-  for (size_t i = 0; i < answer.batch_count; i++) {
+  for (size_t i = 0; i < answer.batches_count; i++) {
     bytes b = batch_bytes(&answer.batches[i]);
     cr_assert_eq(kop_batch_check_crc(b.ptr, b.len), KOP_OK);
     cr_assert_eq(kop_record_begin(ctx, b.ptr, b.len), KOP_OK);
@@ -348,7 +348,7 @@ Test(to_kafka, batches_and_old_message_sets_are_renumbered) {
     cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES, "%s", kop_convert_error_text(c));
     cr_assert_eq(answer.format, KOP_CONVERT_KAFKA);
     cr_assert_eq(answer.writer, KOP_CONVERT_BY_PLUGIN);
-    cr_assert_eq(answer.batch_count, 4, "two, one of both sets, one");
+    cr_assert_eq(answer.batches_count, 4, "two, one of both sets, one");
     cr_assert_eq(count_offsets(answer, 100), 12);
     free(e.ptr);
     free(all.ptr);
