@@ -96,6 +96,20 @@ static void see_entry(const fixture *f, void *context) {
   cr_assert_eq(answer.batches[answer.batches_count - 1].last_offset, last);
 }
 
+static void forget(reading *r) {
+  for (int i = 0; i < r->count; i++) {
+    seen *s = &r->list[i];
+    free(s->key.ptr);
+    free(s->value.ptr);
+    for (int h = 0; h < s->header_count; h++) {
+      free(s->header_keys[h].ptr);
+      free(s->header_values[h].ptr);
+    }
+  }
+  r->count = 0;
+}
+
+/* Ends with forget(). */
 static reading *read_all(const char *file, const char *topic, int32_t flags) {
   static reading r;
   r = (reading){.c = new_convert(), .topic = topic};
@@ -188,53 +202,59 @@ static void assert_as_sent(const char *format, const reading *r) {
 }
 
 Test(fixtures, format_pulsar_is_read_to_what_was_sent) {
-  const reading *r = read_all("pulsar.entries.tsv", "public/default/fix-pulsar-partition-0", 0);
+  reading *r = read_all("pulsar.entries.tsv", "public/default/fix-pulsar-partition-0", 0);
   assert_as_sent("pulsar", r);
   cr_assert_eq(r->transactional, 0);
   cr_assert_eq(r->formats[KOP_CONVERT_KAFKA], 0);
+  forget(r);
 }
 
 Test(fixtures, format_kafka_is_read_to_what_was_sent) {
-  const reading *r = read_all("kafka.entries.tsv", "public/default/fix-kafka-partition-0", 0);
+  reading *r = read_all("kafka.entries.tsv", "public/default/fix-kafka-partition-0", 0);
   assert_as_sent("kafka", r);
   cr_assert_eq(r->transactional, 0, "no flag is left that could hold a reader back");
   cr_assert_eq(r->control, 0);
   cr_assert_eq(r->holes[KOP_HOLE_CONTROL], 3, "the markers");
   cr_assert_gt(r->formats[KOP_CONVERT_KAFKA], 0);
   cr_assert_gt(r->formats[KOP_CONVERT_PULSAR], 0, "native messages between them");
+  forget(r);
 }
 
 Test(fixtures, format_mixed_kafka_is_read_to_what_was_sent) {
-  const reading *r =
-      read_all("mixed_kafka.entries.tsv", "public/default/fix-mixed_kafka-partition-0", 0);
+  reading *r = read_all("mixed_kafka.entries.tsv", "public/default/fix-mixed_kafka-partition-0", 0);
   assert_as_sent("mixed_kafka", r);
   cr_assert_eq(r->transactional, 0, "its transaction has no end: the plug-in cannot write one");
+  forget(r);
 }
 
 Test(fixtures, transactions_are_there_for_who_asks) {
-  const reading *r = read_all("kafka.entries.tsv", "public/default/fix-kafka-partition-0",
-                              KOP_TO_KAFKA_TRANSACTIONS);
+  reading *r = read_all("kafka.entries.tsv", "public/default/fix-kafka-partition-0",
+                        KOP_TO_KAFKA_TRANSACTIONS);
   assert_as_sent("kafka", r);
   cr_assert_eq(r->control, 3);
   cr_assert_eq(r->transactional, 6);
   cr_assert_eq(r->holes[KOP_HOLE_CONTROL], 0);
+  forget(r);
   r = read_all("pulsar.entries.tsv", "public/default/fix-pulsar-partition-0",
                KOP_TO_KAFKA_TRANSACTIONS);
   assert_as_sent("pulsar", r);
   cr_assert_eq(r->transactional, 3);
+  forget(r);
 }
 
 Test(fixtures, native_facts_can_be_kept_with_every_entry) {
-  const reading *r =
+  reading *r =
       read_all("pulsar.entries.tsv", "public/default/fix-pulsar-partition-0", KOP_TO_KAFKA_KEEP);
   for (int i = 0; i < r->count; i++) {
     cr_assert_geq(r->list[i].header_count, 2);
   }
+  forget(r);
 }
 
 Test(fixtures, every_entry_is_an_answer) {
-  const reading *r = read_all(NULL, NULL, 0);
+  reading *r = read_all(NULL, NULL, 0);
   for (int reason = 1; reason < 16; reason++) {
     if (reason != KOP_HOLE_CONTROL) cr_assert_eq(r->holes[reason], 0, "reason %d", reason);
   }
+  forget(r);
 }
