@@ -434,7 +434,7 @@ typedef struct kop_offset_answer {
   uint32_t reserved;                /**< Zero. */
   kop_offset_entry entry;           /**< With ENTRY; with POSITION its two ids. */
   const kop_offset_ledger *ledgers; /**< With LEDGERS, in order of id; read during the call. */
-  size_t ledger_count;              /**< How many. */
+  size_t ledgers_count;             /**< How many. */
   int64_t next_offset; /**< With LEDGERS: properties.index + 1; -1 when the broker gives none. */
 } kop_offset_answer;
 

@@ -77,7 +77,7 @@ enum {
       28, /**< T or N, `inactive_mode`, `inactive_seconds`, `inactive_delete`. [none] */
   KOP_PULSAR_ADMIN_TENANTS = 29, /**< Nothing. [strings] */
   KOP_PULSAR_ADMIN_CREATE_TENANT =
-      30, /**< name: the tenant, `list`: its clusters. 409: exists. [none] */
+      30, /**< name: the tenant, `list`: its clusters, at least one. 409: exists. [none] */
   KOP_PULSAR_ADMIN_CLUSTERS = 31,         /**< Nothing. [strings] */
   KOP_PULSAR_ADMIN_NAMESPACES = 32,       /**< name: the tenant. [strings], as "tenant/namespace" */
   KOP_PULSAR_ADMIN_CREATE_NAMESPACE = 33, /**< N. 409: exists. [none] */
@@ -122,7 +122,7 @@ typedef struct kop_pulsar_admin_request {
   uint64_t ledger_id; /**< With entry_id a position; KOP_PULSAR_EARLIEST, KOP_PULSAR_LATEST. */
   uint64_t entry_id;  /**< See there. */
   const kop_pulsar_property *properties; /**< Names and values. */
-  size_t property_count;                 /**< How many. */
+  size_t properties_count;               /**< How many. */
   const kop_slice *list;                 /**< Texts. */
   size_t list_count;                     /**< How many. */
   int32_t batch_index;                   /**< A message of the entry; -1 all of it. */
@@ -171,9 +171,9 @@ typedef struct kop_pulsar_admin_answer {
   int32_t status;    /**< The HTTP status. */
   uint32_t reserved; /**< Zero. */
   const kop_pulsar_admin_header
-      *headers;        /**< At least Location, Content-Type and those that begin with X-Pulsar-. */
-  size_t header_count; /**< How many. */
-  kop_slice body;      /**< Its body. */
+      *headers;         /**< At least Location, Content-Type and those that begin with X-Pulsar-. */
+  size_t headers_count; /**< How many. */
+  kop_slice body;       /**< Its body. */
 } kop_pulsar_admin_answer;
 
 /** What an answer means. */
@@ -216,7 +216,7 @@ KOP_API kop_status kop_pulsar_admin_judge(const kop_pulsar_admin_answer *answer,
 /** A list of texts. */
 typedef struct kop_pulsar_admin_strings {
   const kop_slice *items; /**< In the broker's order. */
-  size_t count;           /**< How many. */
+  size_t items_count;     /**< How many. */
 } kop_pulsar_admin_strings;
 
 /**
@@ -234,7 +234,7 @@ KOP_API kop_status kop_pulsar_admin_read_strings(const kop_pulsar_admin_answer *
 /** Texts by name: properties, settings. */
 typedef struct kop_pulsar_admin_properties {
   const kop_pulsar_property *items; /**< In the broker's order. */
-  size_t count;                     /**< How many. */
+  size_t items_count;               /**< How many. */
 } kop_pulsar_admin_properties;
 
 /**
@@ -293,8 +293,9 @@ typedef struct kop_pulsar_admin_cursor {
 typedef struct kop_pulsar_admin_internals {
   const kop_offset_ledger *
       ledgers; /**< In order of id, for kop_offset_map_ledgers(). The newest one's entries are those so far; UINT64_MAX when not told. */
+  size_t ledgers_count;         /**< How many. */
   const uint64_t *ledger_bytes; /**< Size of each. */
-  size_t ledger_count;          /**< How many. */
+  size_t ledger_bytes_count;    /**< The same number. */
   uint64_t entries;             /**< Entries in all. 0 in INTERNAL_INFO. */
   uint64_t bytes;               /**< Bytes in all. 0 in INTERNAL_INFO. */
   uint64_t
@@ -303,7 +304,7 @@ typedef struct kop_pulsar_admin_internals {
   int64_t
       index; /**< The index that the ledgers' list carries: that of the last message when the newest ledger began, -1 before any; INT64_MIN: not told (INTERNAL_STATS of 4.0). */
   const kop_pulsar_admin_cursor *cursors; /**< Subscriptions. */
-  size_t cursor_count;                    /**< How many. */
+  size_t cursors_count;                   /**< How many. */
   uint64_t compacted_ledger_id; /**< What compaction made; KOP_PULSAR_EARLIEST: nothing. */
   kop_pulsar_admin_properties properties; /**< Only in INTERNAL_INFO. */
 } kop_pulsar_admin_internals;
@@ -345,7 +346,7 @@ typedef struct kop_pulsar_admin_stats {
   uint32_t partitions;     /**< In PARTITIONED_STATS how many; else 0. */
   kop_slice owner;         /**< The broker that has it loaded; empty when not told. */
   const kop_pulsar_admin_subscription *subscriptions; /**< Its subscriptions. */
-  size_t subscription_count;                          /**< How many. */
+  size_t subscriptions_count;                         /**< How many. */
 } kop_pulsar_admin_stats;
 
 /**

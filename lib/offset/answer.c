@@ -223,7 +223,7 @@ static kop_status take_position(kop_offset_search *s, const kop_offset_entry *e)
 
 static kop_status take_ledgers(kop_offset_search *s, const kop_offset_answer *a) {
   if (s->probe.kind != KOP_OFFSET_PROBE_LEDGERS) return KOP_ERR_INVALID;
-  kop_status status = kop_offset_map_ledgers(s->map, a->ledgers, a->ledger_count);
+  kop_status status = kop_offset_map_ledgers(s->map, a->ledgers, a->ledgers_count);
   if (status == KOP_ERR_INVALID) return status;
   s->read_list = 1;
   if (s->empty && a->next_offset >= 0) {

@@ -52,13 +52,13 @@ static void put_string(kopi_buf *b, kop_slice text) {
 }
 
 static void put_properties(kopi_buf *b, const kop_pulsar_admin_request *r) {
-  for (size_t i = 0; i < r->property_count; i++) {
+  for (size_t i = 0; i < r->properties_count; i++) {
     kopi_buf_put_u8(b, i == 0 ? '{' : ',');
     put_string(b, r->properties[i].key);
     kopi_buf_put_u8(b, ':');
     put_string(b, r->properties[i].value);
   }
-  kopi_admin_put_text(b, r->property_count == 0 ? "{}" : "}");
+  kopi_admin_put_text(b, r->properties_count == 0 ? "{}" : "}");
 }
 
 static void put_list(kopi_buf *b, const kop_pulsar_admin_request *r) {
@@ -82,7 +82,7 @@ static void put_auto_topics(kopi_buf *b, const kop_pulsar_admin_request *r) {
 }
 
 static const char *put_partitioned(kopi_buf *b, const kop_pulsar_admin_request *r) {
-  if (r->property_count == 0) {
+  if (r->properties_count == 0) {
     kopi_admin_put_number(b, r->number);
     return json;
   }
@@ -94,7 +94,7 @@ static const char *put_partitioned(kopi_buf *b, const kop_pulsar_admin_request *
   return partitioned_json;
 }
 
-/* Java's ids are signed: the earliest position is -1:-1. */
+/* Java's ids are signed: the earliest position is -1:-1. "excluded" is the name the broker reads, not "isExcluded". */
 static void put_position(kopi_buf *b, uint8_t kind, const kop_pulsar_admin_request *r) {
   kopi_admin_put_text(b, "{\"ledgerId\":");
   kopi_admin_put_number(b, (int64_t)r->ledger_id);
@@ -102,12 +102,12 @@ static void put_position(kopi_buf *b, uint8_t kind, const kop_pulsar_admin_reque
   kopi_admin_put_number(b, (int64_t)r->entry_id);
   kopi_admin_put_text(b, ",\"partitionIndex\":-1");
   if (kind == KOPI_ADMIN_RESET) {
-    kopi_admin_put_text(b, ",\"isExcluded\":");
+    kopi_admin_put_text(b, ",\"excluded\":");
     put_switch(b, r->excluded);
     kopi_admin_put_text(b, ",\"batchIndex\":");
     kopi_admin_put_number(b, r->batch_index);
   }
-  if (kind == KOPI_ADMIN_SUBSCRIPTION && r->property_count > 0) {
+  if (kind == KOPI_ADMIN_SUBSCRIPTION && r->properties_count > 0) {
     kopi_admin_put_text(b, ",\"properties\":");
     put_properties(b, r);
   }
@@ -146,7 +146,7 @@ const char *kopi_admin_put_body(kopi_buf *b, uint8_t kind, const kop_pulsar_admi
     put_auto_topics(b, r);
     return json;
   case KOPI_ADMIN_OPTIONAL_PROPERTIES:
-    if (r->property_count == 0) return NULL;
+    if (r->properties_count == 0) return NULL;
     put_properties(b, r);
     return json;
   case KOPI_ADMIN_PROPERTIES:

@@ -17,7 +17,7 @@
 
 uint8_t kopi_admin_header(const kop_pulsar_admin_answer *a, const char *name, kop_slice *value) {
   size_t len = strlen(name);
-  for (size_t i = 0; i < a->header_count; i++) {
+  for (size_t i = 0; i < a->headers_count; i++) {
     kop_slice have = a->headers[i].name;
     if (have.len != len) continue;
     size_t same = 0;

@@ -99,7 +99,7 @@ static kop_status read_ledgers(json_t *root, kopi_arena *arena, kop_pulsar_admin
   }
   out->ledgers = ledgers;
   out->ledger_bytes = bytes;
-  out->ledger_count = n;
+  out->ledgers_count = out->ledger_bytes_count = n;
   int64_t growing = -1, growing_bytes = -1;
   kop_status status = kopi_admin_member_int(root, "currentLedgerEntries", -1, INT64_MAX, &growing);
   if (status == KOP_OK) {
@@ -150,7 +150,7 @@ static kop_status read_cursors(json_t *root, kopi_arena *arena, kop_pulsar_admin
     if (status != KOP_OK) return status;
   }
   out->cursors = cursors;
-  out->cursor_count = n;
+  out->cursors_count = n;
   return KOP_OK;
 }
 

@@ -10,7 +10,7 @@ kop_status kopi_admin_answer_load(const kop_pulsar_admin_answer *from,
                                   kop_pulsar_admin_answer *to) {
   *to = (kop_pulsar_admin_answer){0};
   if (kopi_sized_load(to, sizeof *to, from) != KOP_OK) return KOP_ERR_INVALID;
-  uint8_t broken = (to->headers == NULL && to->header_count > 0) ||
+  uint8_t broken = (to->headers == NULL && to->headers_count > 0) ||
                    (to->body.ptr == NULL && to->body.len > 0) || to->reserved != 0;
   return broken ? KOP_ERR_INVALID : KOP_OK;
 }

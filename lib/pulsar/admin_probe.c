@@ -74,7 +74,7 @@ static kop_status answer_ledgers(const kop_pulsar_admin_answer *answer, kop_aren
   if (status != KOP_OK) return status;
   out->kind = KOP_OFFSET_ANSWER_LEDGERS;
   out->ledgers = in.ledgers;
-  out->ledger_count = in.ledger_count;
+  out->ledgers_count = in.ledgers_count;
   out->next_offset = in.index >= -1 && in.index < INT64_MAX ? in.index + 1 : -1;
   return KOP_OK;
 }

@@ -47,7 +47,7 @@ static kop_status read_subscriptions(json_t *root, kopi_arena *arena, kop_pulsar
     if (status != KOP_OK) return status;
   }
   out->subscriptions = items;
-  out->subscription_count = n;
+  out->subscriptions_count = n;
   return KOP_OK;
 }
 

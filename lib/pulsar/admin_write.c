@@ -175,9 +175,11 @@ static kop_status keep(kopi_buf *b, kop_arena *arena, kop_slice *out) {
 static uint8_t usable(const row *r, const kop_pulsar_admin_request *q) {
   if (q->reserved != 0) return 0;
   if (r->ranged && (q->number < r->min || q->number > r->max)) return 0;
-  if ((q->properties == NULL && q->property_count > 0) || (q->list == NULL && q->list_count > 0)) {
+  if ((q->properties == NULL && q->properties_count > 0) ||
+      (q->list == NULL && q->list_count > 0)) {
     return 0;
   }
+  if (r->body == KOPI_ADMIN_TENANT) return q->list_count > 0;
   if (r->body == KOPI_ADMIN_RETENTION) return q->retention_minutes >= -1 && q->retention_mb >= -1;
   if (r->body == KOPI_ADMIN_INACTIVE) {
     return q->inactive_mode >= KOP_PULSAR_ADMIN_INACTIVE_NO_SUBSCRIPTIONS &&

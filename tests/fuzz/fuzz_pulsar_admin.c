@@ -25,7 +25,7 @@ static void touch(kop_slice s) {
 }
 
 static void touch_properties(const kop_pulsar_admin_properties *p) {
-  for (size_t i = 0; i < p->count; i++) {
+  for (size_t i = 0; i < p->items_count; i++) {
     touch(p->items[i].key);
     touch(p->items[i].value);
   }
@@ -35,15 +35,15 @@ static void read_internals(const kop_pulsar_admin_answer *a, kop_arena *arena) {
   kop_pulsar_admin_internals in;
   kop_offset_map *map;
   if (kop_pulsar_admin_read_internals(a, arena, &in) != KOP_OK) return;
-  for (size_t i = 0; i < in.ledger_count; i++)
+  for (size_t i = 0; i < in.ledgers_count; i++)
     sum += in.ledgers[i].entries + in.ledger_bytes[i];
-  for (size_t i = 0; i < in.cursor_count; i++) {
+  for (size_t i = 0; i < in.cursors_count; i++) {
     touch(in.cursors[i].name);
     touch_properties(&in.cursors[i].positions);
   }
   touch_properties(&in.properties);
   if (kop_offset_map_new(NULL, &map) != KOP_OK) abort();
-  if (kop_offset_map_ledgers(map, in.ledgers, in.ledger_count) != KOP_OK) abort();
+  if (kop_offset_map_ledgers(map, in.ledgers, in.ledgers_count) != KOP_OK) abort();
   kop_offset_map_free(map);
 }
 
@@ -51,7 +51,7 @@ static void read_stats(const kop_pulsar_admin_answer *a, kop_arena *arena) {
   kop_pulsar_admin_stats s;
   if (kop_pulsar_admin_read_stats(a, arena, &s) != KOP_OK) return;
   touch(s.owner);
-  for (size_t i = 0; i < s.subscription_count; i++) {
+  for (size_t i = 0; i < s.subscriptions_count; i++) {
     touch(s.subscriptions[i].name);
     touch(s.subscriptions[i].type);
     touch_properties(&s.subscriptions[i].properties);
@@ -65,7 +65,7 @@ static void read_lists(const kop_pulsar_admin_answer *a, kop_arena *arena) {
   const kop_pulsar_admin_permission *permissions;
   size_t count;
   if (kop_pulsar_admin_read_strings(a, arena, &s) == KOP_OK) {
-    for (size_t i = 0; i < s.count; i++)
+    for (size_t i = 0; i < s.items_count; i++)
       touch(s.items[i]);
   }
   if (kop_pulsar_admin_read_properties(a, arena, &p) == KOP_OK) touch_properties(&p);
@@ -73,7 +73,7 @@ static void read_lists(const kop_pulsar_admin_answer *a, kop_arena *arena) {
   if (kop_pulsar_admin_read_permissions(a, arena, &permissions, &count) != KOP_OK) return;
   for (size_t i = 0; i < count; i++) {
     touch(permissions[i].role);
-    for (size_t k = 0; k < permissions[i].actions.count; k++)
+    for (size_t k = 0; k < permissions[i].actions.items_count; k++)
       touch(permissions[i].actions.items[k]);
   }
 }
@@ -147,9 +147,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const uint8_t *at = data + 3, *end = data + size;
   kop_pulsar_admin_answer a = {
       .size = sizeof a, .status = 200 + (data[0] * 256 + data[1]) % 400, .headers = headers};
-  while (a.header_count < (size_t)(data[2] >> 4) && take(&at, end, &headers[a.header_count].name) &&
-         take(&at, end, &headers[a.header_count].value)) {
-    a.header_count++;
+  while (a.headers_count < (size_t)(data[2] >> 4) &&
+         take(&at, end, &headers[a.headers_count].name) &&
+         take(&at, end, &headers[a.headers_count].value)) {
+    a.headers_count++;
   }
   a.body = (kop_slice){at, (size_t)(end - at)};
   kop_pulsar_admin_verdict verdict;

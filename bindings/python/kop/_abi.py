@@ -1863,7 +1863,7 @@ kop_offset_answer._fields_ = [
     ('reserved', c.c_uint32),
     ('entry', kop_offset_entry),
     ('ledgers', c.POINTER(kop_offset_ledger)),
-    ('ledger_count', c.c_size_t),
+    ('ledgers_count', c.c_size_t),
     ('next_offset', c.c_int64),
 ]
 kop_offset_result._fields_ = [
@@ -2109,7 +2109,7 @@ kop_pulsar_admin_request._fields_ = [
     ('ledger_id', c.c_uint64),
     ('entry_id', c.c_uint64),
     ('properties', c.POINTER(kop_pulsar_property)),
-    ('property_count', c.c_size_t),
+    ('properties_count', c.c_size_t),
     ('list', c.POINTER(kop_slice)),
     ('list_count', c.c_size_t),
     ('batch_index', c.c_int32),
@@ -2137,7 +2137,7 @@ kop_pulsar_admin_answer._fields_ = [
     ('status', c.c_int32),
     ('reserved', c.c_uint32),
     ('headers', c.POINTER(kop_pulsar_admin_header)),
-    ('header_count', c.c_size_t),
+    ('headers_count', c.c_size_t),
     ('body', kop_slice),
 ]
 kop_pulsar_admin_verdict._fields_ = [
@@ -2149,11 +2149,11 @@ kop_pulsar_admin_verdict._fields_ = [
 ]
 kop_pulsar_admin_strings._fields_ = [
     ('items', c.POINTER(kop_slice)),
-    ('count', c.c_size_t),
+    ('items_count', c.c_size_t),
 ]
 kop_pulsar_admin_properties._fields_ = [
     ('items', c.POINTER(kop_pulsar_property)),
-    ('count', c.c_size_t),
+    ('items_count', c.c_size_t),
 ]
 kop_pulsar_admin_partitions._fields_ = [
     ('partitions', c.c_int32),
@@ -2170,15 +2170,16 @@ kop_pulsar_admin_cursor._fields_ = [
 ]
 kop_pulsar_admin_internals._fields_ = [
     ('ledgers', c.POINTER(kop_offset_ledger)),
+    ('ledgers_count', c.c_size_t),
     ('ledger_bytes', c.POINTER(c.c_uint64)),
-    ('ledger_count', c.c_size_t),
+    ('ledger_bytes_count', c.c_size_t),
     ('entries', c.c_uint64),
     ('bytes', c.c_uint64),
     ('last_ledger_id', c.c_uint64),
     ('last_entry_id', c.c_uint64),
     ('index', c.c_int64),
     ('cursors', c.POINTER(kop_pulsar_admin_cursor)),
-    ('cursor_count', c.c_size_t),
+    ('cursors_count', c.c_size_t),
     ('compacted_ledger_id', c.c_uint64),
     ('properties', kop_pulsar_admin_properties),
 ]
@@ -2204,7 +2205,7 @@ kop_pulsar_admin_stats._fields_ = [
     ('partitions', c.c_uint32),
     ('owner', kop_slice),
     ('subscriptions', c.POINTER(kop_pulsar_admin_subscription)),
-    ('subscription_count', c.c_size_t),
+    ('subscriptions_count', c.c_size_t),
 ]
 kop_pulsar_admin_entry._fields_ = [
     ('ledger_id', c.c_uint64),

@@ -94,7 +94,7 @@ static kop_offset_answer list(const model *m, kop_offset_ledger *out) {
   a.ledgers = out;
   a.next_offset = m->next_offset;
   for (uint32_t i = m->first_ledger; i < m->ledger_len; i++) {
-    out[a.ledger_count++] = (kop_offset_ledger){m->ledgers[i].id, m->ledgers[i].count};
+    out[a.ledgers_count++] = (kop_offset_ledger){m->ledgers[i].id, m->ledgers[i].count};
   }
   return a;
 }

@@ -251,7 +251,7 @@ Test(map, never_says_what_is_not_so) {
       kop_offset_ledger list[MODEL_LEDGERS];
       kop_offset_probe probe = {.kind = KOP_OFFSET_PROBE_LEDGERS};
       kop_offset_answer a = model_answer(&log, KOP_OFFSET_CAN_LIST, &probe, list);
-      cr_assert_eq(kop_offset_map_ledgers(map, a.ledgers, a.ledger_count), KOP_OK);
+      cr_assert_eq(kop_offset_map_ledgers(map, a.ledgers, a.ledgers_count), KOP_OK);
     }
     for (int64_t offset = 0; offset <= log.next_offset; offset++) {
       kop_offset_place p = where(map, offset);

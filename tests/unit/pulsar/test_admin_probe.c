@@ -65,7 +65,7 @@ static kop_offset_answer gives(uint32_t kind, int32_t status, const char *body) 
   kop_pulsar_admin_answer a = {.size = sizeof a,
                                .status = status,
                                .headers = headers,
-                               .header_count = 5,
+                               .headers_count = 5,
                                .body = text(body)};
   kop_offset_probe p = probe(kind);
   kop_offset_answer out;
@@ -85,7 +85,7 @@ Test(admin_probe, answers_that_are_what_was_asked_for) {
   kop_offset_answer a = gives(KOP_OFFSET_PROBE_LEDGERS, 200,
                               "{\"ledgers\":[{\"ledgerId\":5,\"entries\":50},{\"ledgerId\":14}],"
                               "\"properties\":{\"index\":\"99\"}}");
-  cr_assert(a.kind == KOP_OFFSET_ANSWER_LEDGERS && a.ledger_count == 2 && a.next_offset == 100);
+  cr_assert(a.kind == KOP_OFFSET_ANSWER_LEDGERS && a.ledgers_count == 2 && a.next_offset == 100);
   cr_assert(a.ledgers[0].entries == 50 && a.ledgers[1].entries == UINT64_MAX);
   a = gives(KOP_OFFSET_PROBE_LEDGERS, 200, "{}");
   cr_assert_eq(a.next_offset, -1);

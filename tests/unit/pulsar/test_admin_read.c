@@ -84,7 +84,7 @@ Test(admin_read, redirects) {
   kop_pulsar_admin_verdict v;
   cr_assert_eq(kop_pulsar_admin_judge(&a, arena, &v), KOP_ERR_MALFORMED);
   a.headers = headers;
-  a.header_count = 2;
+  a.headers_count = 2;
   cr_assert_eq(kop_pulsar_admin_judge(&a, arena, &v), KOP_OK);
   cr_assert_eq(v.kind, KOP_PULSAR_ADMIN_REDIRECT);
   same(v.location, "http://b:8080/admin/v2/x");
@@ -100,16 +100,16 @@ Test(admin_read, lists_and_properties) {
   kop_pulsar_admin_partitions n;
   kop_pulsar_admin_answer a = answer(200, "[\"persistent://public/default/p\",\"\\u00fc\"]");
   cr_assert_eq(kop_pulsar_admin_read_strings(&a, arena, &s), KOP_OK);
-  cr_assert_eq(s.count, 2);
+  cr_assert_eq(s.items_count, 2);
   same(s.items[0], "persistent://public/default/p");
   same(s.items[1], "\xC3\xBC");
   a = answer(200, "[]");
   cr_assert_eq(kop_pulsar_admin_read_strings(&a, arena, &s), KOP_OK);
-  cr_assert_eq(s.count, 0);
+  cr_assert_eq(s.items_count, 0);
   a = answer(200,
              "{\"kop.writers\":\"shared\",\"a b\":\"\xC3\xBC\",\"n\":7,\"t\":true,\"z\":null}");
   cr_assert_eq(kop_pulsar_admin_read_properties(&a, arena, &p), KOP_OK);
-  cr_assert_eq(p.count, 5);
+  cr_assert_eq(p.items_count, 5);
   same(p.items[0].key, "kop.writers");
   same(p.items[1].value, "\xC3\xBC");
   same(p.items[2].value, "7");
@@ -117,13 +117,13 @@ Test(admin_read, lists_and_properties) {
   cr_assert_null(p.items[4].value.ptr);
   a = answer(200, "");
   cr_assert_eq(kop_pulsar_admin_read_properties(&a, arena, &p), KOP_OK);
-  cr_assert_eq(p.count, 0);
+  cr_assert_eq(p.items_count, 0);
   a = answer(200, "{\"partitions\":2,\"deleted\":false,\"properties\":{\"x\":\"y\"}}");
   cr_assert_eq(kop_pulsar_admin_read_partitions(&a, arena, &n), KOP_OK);
-  cr_assert(n.partitions == 2 && n.deleted == 0 && n.properties.count == 1);
+  cr_assert(n.partitions == 2 && n.deleted == 0 && n.properties.items_count == 1);
   a = answer(200, "{\"partitions\":0}");
   cr_assert_eq(kop_pulsar_admin_read_partitions(&a, arena, &n), KOP_OK);
-  cr_assert(n.partitions == 0 && n.properties.count == 0);
+  cr_assert(n.partitions == 0 && n.properties.items_count == 0);
 }
 
 Test(admin_read, message_ids) {
@@ -165,7 +165,7 @@ Test(admin_read, inside_of_a_topic) {
   kop_pulsar_admin_internals in;
   kop_pulsar_admin_answer a = answer(200, internal_stats);
   cr_assert_eq(kop_pulsar_admin_read_internals(&a, arena, &in), KOP_OK);
-  cr_assert_eq(in.ledger_count, 3);
+  cr_assert_eq(in.ledgers_count, 3);
   cr_assert(in.ledgers[1].ledger_id == 13 && in.ledgers[1].entries == 50);
   cr_assert(in.ledgers[2].ledger_id == 14 && in.ledgers[2].entries == 21);
   cr_assert(in.ledger_bytes[0] == 2090 && in.ledger_bytes[2] == 902);
@@ -173,7 +173,7 @@ Test(admin_read, inside_of_a_topic) {
   cr_assert(in.last_ledger_id == 14 && in.last_entry_id == 20);
   cr_assert_eq(in.index, INT64_MIN);
   cr_assert_eq(in.compacted_ledger_id, KOP_PULSAR_EARLIEST);
-  cr_assert_eq(in.cursor_count, 2);
+  cr_assert_eq(in.cursors_count, 2);
   same(in.cursors[0].name, "s/1 x");
   cr_assert(in.cursors[0].ledger_id == 5 && in.cursors[0].entry_id == KOP_PULSAR_EARLIEST);
   cr_assert_eq(in.cursors[0].is_active, 1);
@@ -182,13 +182,13 @@ Test(admin_read, inside_of_a_topic) {
   cr_assert_eq(in.cursors[1].entry_id, 9);
   a = answer(200, internal_info);
   cr_assert_eq(kop_pulsar_admin_read_internals(&a, arena, &in), KOP_OK);
-  cr_assert(in.ledger_count == 2 && in.ledgers[1].entries == UINT64_MAX);
+  cr_assert(in.ledgers_count == 2 && in.ledgers[1].entries == UINT64_MAX);
   cr_assert_eq(in.index, 99);
-  cr_assert_eq(in.properties.count, 2);
+  cr_assert_eq(in.properties.items_count, 2);
   cr_assert(in.cursors[0].ledger_id == 5 && in.cursors[0].entry_id == KOP_PULSAR_EARLIEST);
   a = answer(200, "{}");
   cr_assert_eq(kop_pulsar_admin_read_internals(&a, arena, &in), KOP_OK);
-  cr_assert(in.ledger_count == 0 && in.cursor_count == 0 && in.index == INT64_MIN);
+  cr_assert(in.ledgers_count == 0 && in.cursors_count == 0 && in.index == INT64_MIN);
   a = answer(200, "{\"properties\":{\"index\":\"-1\"}}");
   cr_assert_eq(kop_pulsar_admin_read_internals(&a, arena, &in), KOP_OK);
   cr_assert_eq(in.index, -1);
@@ -210,7 +210,7 @@ Test(admin_read, stats) {
   cr_assert(s.messages_total == 123 && s.storage_bytes == 5092 && s.backlog_bytes == 0);
   cr_assert(s.producers == 2 && s.partitions == 3);
   same(s.owner, "127.0.0.1:8080");
-  cr_assert_eq(s.subscription_count, 2);
+  cr_assert_eq(s.subscriptions_count, 2);
   const kop_pulsar_admin_subscription *one = &s.subscriptions[0], *two = &s.subscriptions[1];
   same(one->name, "s/1");
   same(one->type, "Exclusive");
@@ -239,7 +239,7 @@ Test(admin_read, entries) {
   kop_pulsar_admin_entry e;
   kop_pulsar_admin_answer a = answer(200, "payload");
   cr_assert_eq(kop_pulsar_admin_read_entry(&a, &e), KOP_ERR_MALFORMED);
-  a.headers = entry_headers(&a.header_count);
+  a.headers = entry_headers(&a.headers_count);
   cr_assert_eq(kop_pulsar_admin_read_entry(&a, &e), KOP_OK);
   cr_assert(e.ledger_id == 14 && e.entry_id == 20 && e.index == 122);
   cr_assert_eq(e.broker_timestamp, INT64_C(1795520755984));
@@ -248,7 +248,7 @@ Test(admin_read, entries) {
   cr_assert(e.batch_count == 3 && e.is_batch == 1);
   same(e.properties, "{\"a\":\"b\"}");
   same(e.payload, "payload");
-  a.header_count = 1;
+  a.headers_count = 1;
   cr_assert_eq(kop_pulsar_admin_read_entry(&a, &e), KOP_OK);
   cr_assert(e.index == UINT64_MAX && e.broker_timestamp == -1 && e.publish_time == -1 &&
             e.event_time == -1 && e.batch_count == 1 && e.is_batch == 0 && e.properties.len == 0);
@@ -285,7 +285,7 @@ Test(admin_read, headers_that_are_not_as_they_should_be) {
     kop_pulsar_admin_entry e;
     kop_pulsar_admin_answer a = answer(200, "");
     kop_pulsar_admin_header h[7];
-    memcpy(h, entry_headers(&a.header_count), sizeof h);
+    memcpy(h, entry_headers(&a.headers_count), sizeof h);
     h[bad[i].header].value = text(bad[i].value);
     a.headers = h;
     cr_assert_eq(kop_pulsar_admin_read_entry(&a, &e), KOP_ERR_MALFORMED, "%s", bad[i].value);
@@ -304,7 +304,7 @@ Test(admin_read, dates_of_four_centuries) {
         kop_pulsar_admin_answer a = answer(200, "");
         kop_pulsar_admin_header h[7];
         snprintf(date, sizeof date, "%04d-%02d-%02dT00:00:00Z", year, month, d);
-        memcpy(h, entry_headers(&a.header_count), sizeof h);
+        memcpy(h, entry_headers(&a.headers_count), sizeof h);
         h[3].value = text(date);
         a.headers = h;
         cr_assert_eq(kop_pulsar_admin_read_entry(&a, &e), KOP_OK, "%s", date);
@@ -363,7 +363,7 @@ Test(admin_read, permissions) {
   same(p[0].role, "joe");
   same(p[0].actions.items[1], "consume");
   same(p[1].role, "ann");
-  cr_assert_eq(p[1].actions.count, 0);
+  cr_assert_eq(p[1].actions.items_count, 0);
 }
 
 /* Every reader, by number. */

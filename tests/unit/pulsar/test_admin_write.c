@@ -104,7 +104,7 @@ Test(admin_write, calls_on_a_topic) {
        "{\"ledgerId\":14,\"entryId\":20,\"partitionIndex\":-1}"},
       {KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION, "DELETE", X "/subscription/s%2F1?force=false", ""},
       {KOP_PULSAR_ADMIN_RESET_CURSOR, "POST", X "/subscription/s%2F1/resetcursor",
-       "{\"ledgerId\":14,\"entryId\":20,\"partitionIndex\":-1,\"isExcluded\":false,\"batchIndex\":-"
+       "{\"ledgerId\":14,\"entryId\":20,\"partitionIndex\":-1,\"excluded\":false,\"batchIndex\":-"
        "1}"},
       {KOP_PULSAR_ADMIN_EXPIRE_MESSAGES, "POST", X "/subscription/s%2F1/expireMessages",
        "{\"ledgerId\":14,\"entryId\":20,\"partitionIndex\":-1}"},
@@ -147,8 +147,6 @@ Test(admin_write, calls_on_a_namespace) {
 Test(admin_write, calls_on_nothing) {
   static const expected cases[] = {
       {KOP_PULSAR_ADMIN_TENANTS, "GET", "/tenants", ""},
-      {KOP_PULSAR_ADMIN_CREATE_TENANT, "PUT", "/tenants/s%2F1",
-       "{\"adminRoles\":[],\"allowedClusters\":[]}"},
       {KOP_PULSAR_ADMIN_CLUSTERS, "GET", "/clusters", ""},
       {KOP_PULSAR_ADMIN_NAMESPACES, "GET", "/namespaces/s%2F1", ""},
       {KOP_PULSAR_ADMIN_HEALTH, "GET", "/brokers/health", ""},
@@ -166,7 +164,7 @@ Test(admin_write, bodies_with_everything) {
   kop_pulsar_admin_request r = base(KOP_PULSAR_ADMIN_CREATE_PARTITIONED);
   kop_pulsar_admin_call call;
   r.properties = properties;
-  r.property_count = 2;
+  r.properties_count = 2;
   r.number = 3;
   goes_out(&r, "PUT", X "/partitions",
            "{\"partitions\":3,\"properties\":{\"kop.writers\":\"sh\\\"ar\\\\ed\\u000a\","
@@ -176,7 +174,7 @@ Test(admin_write, bodies_with_everything) {
   r.op = KOP_PULSAR_ADMIN_CREATE_TOPIC;
   goes_out(&r, "PUT", X, "{\"kop.writers\":\"sh\\\"ar\\\\ed\\u000a\",\"\xC3\xBC\":\"\"}");
   r.op = KOP_PULSAR_ADMIN_CREATE_SUBSCRIPTION;
-  r.property_count = 1;
+  r.properties_count = 1;
   r.ledger_id = r.entry_id = KOP_PULSAR_EARLIEST;
   goes_out(&r, "PUT", X "/subscription/s%2F1",
            "{\"ledgerId\":-1,\"entryId\":-1,\"partitionIndex\":-1,\"properties\":{\"kop.writers\":"
@@ -188,11 +186,14 @@ Test(admin_write, bodies_with_everything) {
   goes_out(
       &r, "POST", X "/subscription/s%2F1/resetcursor",
       "{\"ledgerId\":9223372036854775807,\"entryId\":9223372036854775807,\"partitionIndex\":-1,"
-      "\"isExcluded\":true,\"batchIndex\":4}");
+      "\"excluded\":true,\"batchIndex\":4}");
   r = base(KOP_PULSAR_ADMIN_GRANT);
   r.list = list;
   r.list_count = 2;
   goes_out(&r, "POST", X "/permissions/s%2F1", "[\"produce\",\"consume\"]");
+  r.op = KOP_PULSAR_ADMIN_CREATE_TENANT;
+  r.list_count = 1;
+  goes_out(&r, "PUT", "/tenants/s%2F1", "{\"adminRoles\":[],\"allowedClusters\":[\"produce\"]}");
   r = base(KOP_PULSAR_ADMIN_SET_DEDUPLICATION);
   r.topic = text("t/n");
   r.number = 0;
@@ -248,6 +249,8 @@ Test(admin_write, what_is_refused) {
   r = base(KOP_PULSAR_ADMIN_SET_INACTIVE_POLICY);
   r.inactive_mode = 3;
   cr_assert_eq(write_it(&r, &call), KOP_ERR_INVALID);
+  r = base(KOP_PULSAR_ADMIN_CREATE_TENANT);
+  cr_assert_eq(write_it(&r, &call), KOP_ERR_INVALID);
   r = base(KOP_PULSAR_ADMIN_GRANT);
   r.list_count = 1;
   cr_assert_eq(write_it(&r, &call), KOP_ERR_INVALID);
@@ -268,7 +271,7 @@ Test(admin_write, limits_and_refused_memory) {
   kop_pulsar_admin_call call;
   kop_pulsar_admin_request r = base(KOP_PULSAR_ADMIN_SET_PROPERTIES);
   r.properties = properties;
-  r.property_count = 2;
+  r.properties_count = 2;
   cr_assert_eq(kop_arena_new(NULL, 64, &arena), KOP_OK);
   cr_assert_eq(kop_pulsar_admin_write(&r, arena, &call), KOP_ERR_LIMIT);
   kop_arena_free(arena);
