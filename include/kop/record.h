@@ -397,7 +397,7 @@ typedef struct kop_record {
  * @param batch  One whole entry of any magic; must stay until the last kop_record_next().
  * @param len    Its size as kop_batch_next() gave it.
  * @return KOP_OK; KOP_ERR_TRUNCATED, KOP_ERR_MALFORMED or KOP_ERR_NOT_FOUND as kop_batch_next(), KOP_ERR_UNSUPPORTED for
- *         an unknown codec; KOP_ERR_CHECKSUM; KOP_ERR_NOMEM. Since 0.1.
+ *         an unknown codec; KOP_ERR_NOMEM. The checksum is not looked at, that is kop_batch_check_crc(). Since 0.1.
  */
 KOP_API kop_status kop_record_begin(kop_record_ctx *ctx, const uint8_t *batch, size_t len);
 

@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/map_size.h"
+#include "base/map_table.h"
 
 typedef struct kopi_map_bytes_slot {
   uint64_t hash;
@@ -81,9 +81,7 @@ void *kopi_map_bytes_remove(kopi_map_bytes *m, kop_slice key) {
   void *value = m->slots[hole].value;
   if (value == NULL) return NULL;
   for (size_t i = (hole + 1) & mask; m->slots[i].value != NULL; i = (i + 1) & mask) {
-    /* A follower may fill the hole unless its home lies after it. */
-    size_t home = (size_t)m->slots[i].hash & mask;
-    if (((i - home) & mask) < ((i - hole) & mask)) continue;
+    if (!kopi_map_may_fill(hole, i, (size_t)m->slots[i].hash & mask, mask)) continue;
     m->slots[hole] = m->slots[i];
     hole = i;
   }

@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/map_size.h"
+#include "base/map_table.h"
 
 typedef struct kopi_map_u64_slot {
   uint64_t key;
@@ -71,9 +71,7 @@ void *kopi_map_u64_remove(kopi_map_u64 *m, uint64_t key) {
   void *value = m->slots[hole].value;
   if (value == NULL) return NULL;
   for (size_t i = (hole + 1) & mask; m->slots[i].value != NULL; i = (i + 1) & mask) {
-    /* A follower may fill the hole unless its home lies after it. */
-    size_t home = home_of(m, m->slots[i].key);
-    if (((i - home) & mask) < ((i - hole) & mask)) continue;
+    if (!kopi_map_may_fill(hole, i, home_of(m, m->slots[i].key), mask)) continue;
     m->slots[hole] = m->slots[i];
     hole = i;
   }

@@ -53,13 +53,11 @@ typedef struct produce {
 
 /* ---- the reply ---- */
 
-static void fill_record_errors(kop_engine *e, produce_item *item, const kop_batch_info *info,
-                               kop_now now) {
+/* Which records are at fault, and how; left out if there is no memory to say it. */
+static void fill_record_errors(produce_item *item, const kop_batch_info *info) {
   kopi_request *r = item->produce->r;
-  if (info->message != NULL && info->record_errors_len > 0)
-    item->out.error_message = kopi_text(info->message);
   if (info->record_errors_len == 0) return;
-  (void)now;
+  if (info->message != NULL) item->out.error_message = kopi_text(info->message);
   void *memory = NULL;
   size_t n = (size_t)info->record_errors_len;
   if (kop_arena_alloc(r->arena, n, sizeof *item->out.record_errors.ptr, &memory) != KOP_OK) return;
@@ -72,7 +70,6 @@ static void fill_record_errors(kop_engine *e, produce_item *item, const kop_batc
     to->batch_index = info->record_errors[i].index;
     to->batch_index_error_message = kopi_text(info->record_errors[i].message);
   }
-  (void)e;
 }
 
 static bool any_error(const produce *pr) {
@@ -272,7 +269,7 @@ static int16_t check_records(kop_engine *e, produce_item *item, kop_now now) {
     return KOP_KAFKA_KAFKA_STORAGE_ERROR;
   }
   if (info.error != 0) {
-    fill_record_errors(e, item, &info, now);
+    fill_record_errors(item, &info);
     if (has_log_start(&info)) item->out.log_start_offset = item->p->log_start;
     return info.error;
   }

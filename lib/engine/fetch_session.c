@@ -8,8 +8,7 @@
 
 enum {
   EVICT_AFTER_MS = 120000,
-  BYTES_PER_PARTITION = 1024, /* that all members together may take, for each of max_partitions */
-  MAX_NAME = INT16_MAX        /* of a topic on the wire, up to version 12 */
+  BYTES_PER_PARTITION = 1024 /* that all members together may take, for each of max_partitions */
 };
 
 /* ---- members ---- */
@@ -20,6 +19,9 @@ typedef struct named {
   kop_uuid topic_id;
   kopi_topic *known;
   const kop_fetch_request_partition *wanted;
+  kop_slice
+      key; /* what a session finds its members by: topic name or id, then the partition's index */
+  uint8_t *key_index;
 } named;
 
 static void fill_member(kop_engine *e, kopi_fetch_member *m, const named *n) {
@@ -35,29 +37,29 @@ static void fill_member(kop_engine *e, kopi_fetch_member *m, const named *n) {
   m->p = n->known == NULL ? NULL : kopi_topic_partition_at(n->known, w->partition);
 }
 
-/* What a session finds its members by: topic name or id, then the partition's index. */
-static size_t write_key(const named *n, bool by_id, int32_t index, uint8_t *to) {
+/* Room for the key in the request's arena, with the topic's part in it. False: no memory. */
+static bool begin_key(kopi_request *r, named *n, bool by_id) {
   size_t len = by_id ? sizeof n->topic_id : n->topic.len;
   const void *from = by_id ? (const void *)&n->topic_id : (const void *)n->topic.ptr;
-  if (len > 0) memcpy(to, from, len);
-  kopi_store_be32(to + len, (uint32_t)index);
-  return len + 4;
+  void *key = NULL;
+  if (kop_arena_alloc(r->arena, 1, len + 4, &key) != KOP_OK) return false;
+  if (len > 0) memcpy(key, from, len);
+  n->key = (kop_slice){.ptr = key, .len = len + 4};
+  n->key_index = (uint8_t *)key + len;
+  return true;
 }
 
-static size_t key_size(const named *n, bool by_id) {
-  return (by_id ? sizeof n->topic_id : n->topic.len) + 4;
-}
-
-/* A session's member: one allocation with its key, which begins with its topic's name. KOP_ERR_LIMIT, KOP_ERR_NOMEM. */
+/* A session's member: one allocation with its key, which begins with its topic's name. `n->key` is that of `n->wanted`. KOP_ERR_LIMIT, KOP_ERR_NOMEM. */
 static kop_status new_member(kop_engine *e, kopi_fetch_session *s, const named *n) {
   bool by_id = s->set.by_id;
-  size_t size = sizeof(kopi_fetch_member) + key_size(n, by_id);
+  size_t size = sizeof(kopi_fetch_member) + n->key.len;
   if (e->session_bytes + size > (uint64_t)e->cfg.max_partitions * BYTES_PER_PARTITION)
     return KOP_ERR_LIMIT;
   kopi_fetch_member *m = kopi_calloc(&e->alloc, 1, size);
   if (m == NULL) return KOP_ERR_NOMEM;
   uint8_t *key = (uint8_t *)(m + 1);
-  m->key = (kop_slice){.ptr = key, .len = write_key(n, by_id, n->wanted->partition, key)};
+  memcpy(key, n->key.ptr, n->key.len);
+  m->key = (kop_slice){.ptr = key, .len = n->key.len};
   m->topic = (kop_slice){.ptr = key, .len = by_id ? 0 : n->topic.len};
   fill_member(e, m, n);
   if (kopi_map_bytes_insert(&s->by_name, m->key, m) != KOP_OK) {
@@ -77,10 +79,8 @@ static void free_member(kop_engine *e, kopi_fetch_session *s, kopi_fetch_member 
 }
 
 static kopi_fetch_member *find_member(const kopi_fetch_session *s, const named *n, int32_t index) {
-  uint8_t key[MAX_NAME + 4];
-  if (key_size(n, s->set.by_id) > sizeof key) return NULL;
-  size_t len = write_key(n, s->set.by_id, index, key);
-  return kopi_map_bytes_find(&s->by_name, (kop_slice){.ptr = key, .len = len});
+  kopi_store_be32(n->key_index, (uint32_t)index);
+  return kopi_map_bytes_find(&s->by_name, n->key);
 }
 
 static named name_topic(const kop_engine *e, bool by_id, kop_slice topic, const kop_uuid *id) {
@@ -156,10 +156,12 @@ static void use(kop_engine *e, kopi_fetch_session *s, kop_now now) {
 }
 
 /* Adds and changes members as the request says. KOP_ERR_LIMIT, KOP_ERR_NOMEM. */
-static kop_status apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
+static kop_status apply(kop_engine *e, kopi_request *r, kopi_fetch_session *s,
+                        const kop_fetch_request *q) {
   for (int32_t i = 0; i < q->topics.len; i++) {
     const kop_fetch_request_topic *t = &q->topics.ptr[i];
     named n = name_topic(e, s->set.by_id, t->topic, &t->topic_id);
+    if (!begin_key(r, &n, s->set.by_id)) return KOP_ERR_NOMEM;
     for (int32_t j = 0; j < t->partitions.len; j++) {
       n.wanted = &t->partitions.ptr[j];
       kopi_fetch_member *m = find_member(s, &n, n.wanted->partition);
@@ -177,15 +179,19 @@ static kop_status apply(kop_engine *e, kopi_fetch_session *s, const kop_fetch_re
   return KOP_OK;
 }
 
-static void forget(kop_engine *e, kopi_fetch_session *s, const kop_fetch_request *q) {
+/* KOP_ERR_NOMEM. */
+static kop_status forget(kop_engine *e, kopi_request *r, kopi_fetch_session *s,
+                         const kop_fetch_request *q) {
   for (int32_t i = 0; i < q->forgotten_topics_data.len; i++) {
     const kop_fetch_request_forgotten_topic *t = &q->forgotten_topics_data.ptr[i];
     named n = name_topic(e, s->set.by_id, t->topic, &t->topic_id);
+    if (!begin_key(r, &n, s->set.by_id)) return KOP_ERR_NOMEM;
     for (int32_t j = 0; j < t->partitions.len; j++) {
       kopi_fetch_member *m = find_member(s, &n, t->partitions.ptr[j]);
       if (m != NULL) free_member(e, s, m);
     }
   }
+  return KOP_OK;
 }
 
 /* Members whose topic was unknown are looked for again: it may have come. */
@@ -211,8 +217,8 @@ static int16_t go_on(kop_engine *e, kopi_fetch *f, const kop_fetch_request *q, b
   if (s->epoch != q->session_epoch || s->set.fetch != NULL)
     return KOP_KAFKA_INVALID_FETCH_SESSION_EPOCH;
   if (s->set.by_id != by_id) return KOP_KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
-  forget(e, s, q);
-  kop_status status = apply(e, s, q);
+  kop_status status = forget(e, f->r, s, q);
+  if (status == KOP_OK) status = apply(e, f->r, s, q);
   if (status == KOP_ERR_LIMIT) {
     end_session(e, s); /* the client begins anew, if need be without a session */
     return KOP_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
@@ -285,7 +291,7 @@ int16_t kopi_fetch_session_open(kop_engine *e, kopi_fetch *f, const kop_fetch_re
   if (!make_room(e, now)) return without_session(e, f, q, by_id);
   kopi_fetch_session *s = new_session(e, by_id);
   if (s == NULL) return KOP_KAFKA_UNKNOWN_SERVER_ERROR;
-  kop_status status = apply(e, s, q);
+  kop_status status = apply(e, f->r, s, q);
   if (status != KOP_OK) {
     end_session(e, s);
     return status == KOP_ERR_LIMIT ? without_session(e, f, q, by_id)
