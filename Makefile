@@ -87,7 +87,7 @@ fuzz: deps-test ## run each fuzz target for SECONDS=60, in build-fuzz/ (clang, A
 	@echo "== fuzz, $(SECONDS) s each"
 	@tools/fuzz.sh build-fuzz $(SECONDS)
 
-bench: deps all ## libkop beside its peers, 12 minutes; writes docs/figures.md. PART=broker, wire, record, store or convert: only that
+bench: deps all ## libkop beside its peers, 15 minutes; writes docs/figures.md. PART=broker, wire, record, store, convert or pulsar: only that
 	@tools/install-toolchains.sh java
 	@tests/bench/figures.py $(BUILD) $(PART)
 

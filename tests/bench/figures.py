@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benches and writes docs/figures.md and the section of README.md from what they print.
 
-    tests/bench/figures.py BUILD [PART...]      PART is broker, wire, record, store or convert; without any, all of them;
+    tests/bench/figures.py BUILD [PART...]      PART is broker, wire, record, store, convert or pulsar; without any, all of them;
                                                 "pages" runs nothing and writes the pages only
 
 What a part prints is kept in BUILD/figures, and the pages are made from what is kept there: a part can be run again alone.
@@ -31,6 +31,8 @@ one `fdatasync` a commit; the store has up to four commits in flight, which one 
 over three times by retention; commits are timed one by one."""),
     "convert": ("Conversion to Pulsar and back", """One Kafka batch to one Pulsar entry and an entry to a batch, on one core, the checksums of
 both included; "-key" has keys of 10 bytes. Compressed batches are decompressed and compressed anew each way."""),
+    "pulsar": ("The Pulsar session", """Beside the native Python and Go clients on one real Pulsar 4.0.8: batches of 1,000 messages of 100 B
+sent, and each client's own read back; medians of the rounds. The broker shares the two cores and bounds the rates."""),
 }
 # Why a goal is missed on the machine the figures in this repository are from, by how the goal begins.
 REASONS = {
