@@ -322,7 +322,7 @@ KOP_API kop_status kop_pulsar_sent(kop_pulsar_session *session, uint64_t conn, k
 
 /**
  * Says that the connection is gone or could not be opened, whoever ended it. The bytes of an open SEND are no longer
- * used by the embedder: call it when nothing reads them any more.
+ * used by the embedder: call it when nothing reads them any more. What the same drain still says of the connection is void.
  *
  * @param session  The session.
  * @param conn     The connection; its id is not used again.

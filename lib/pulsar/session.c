@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "pulsar/session_attach.h"
 #include "pulsar/session_conn.h"
 #include "pulsar/session_consume.h"
 #include "pulsar/session_consumer.h"
@@ -335,10 +336,10 @@ void kopi_ps_end_if_done(kopi_ps *s) {
 void kop_pulsar_shutdown(kop_pulsar_session *s, kop_now now) {
   s->now = now.mono_ns;
   if (s->shutting_down) return;
-  s->shutting_down = true;
+  kopi_ps_attach_close_all(s, &s->all_producers);
+  kopi_ps_attach_close_all(s, &s->all_consumers);
   kopi_ps_requests_shutdown(s);
-  kopi_ps_producers_shutdown(s);
-  kopi_ps_consumers_shutdown(s);
+  s->shutting_down = true;
   kopi_ps_end_if_done(s);
 }
 

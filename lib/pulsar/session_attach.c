@@ -356,6 +356,22 @@ void kopi_ps_attach_close(kopi_ps *s, kopi_ps_attach *a) {
   }
 }
 
+/* Closing one may end others, so those that were seen wait in a list of their own. */
+void kopi_ps_attach_close_all(kopi_ps *s, kopi_link *all) {
+  kopi_link seen;
+  kopi_list_init(&seen);
+  kopi_link *link;
+  while ((link = kopi_list_first(all)) != NULL) {
+    kopi_list_remove(link);
+    kopi_list_append(&seen, link);
+    kopi_ps_attach_close(s, KOPI_CONTAINER_OF(link, kopi_ps_attach, all));
+  }
+  while ((link = kopi_list_first(&seen)) != NULL) {
+    kopi_list_remove(link);
+    kopi_list_append(all, link);
+  }
+}
+
 void kopi_ps_attach_free(kopi_ps *s, kopi_ps_attach *a) {
   kopi_ps_task_drop(s, &a->finder.task);
   kopi_list_remove(&a->place);

@@ -65,6 +65,8 @@ struct kopi_ps_attach {
 /* Its other fields are zero, `kind`, `id`, `context`, `group` and finder.topic set. */
 void kopi_ps_attach_start(kopi_ps *s, kopi_ps_attach *a, uint64_t open_ns);
 void kopi_ps_attach_close(kopi_ps *s, kopi_ps_attach *a);
+/* Closes all of session.all_producers or .all_consumers. */
+void kopi_ps_attach_close_all(kopi_ps *s, kopi_link *all);
 /* Ends it at once, without a word to the broker. */
 void kopi_ps_attach_end(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why);
 /* Says CLOSED, which is the last that is heard of it. */

@@ -279,10 +279,10 @@ kop_status kopi_ps_command_read(kopi_ps *s, kop_slice bytes, kopi_ps_command *ou
   case KOPI_PS_PING:
   case KOPI_PS_PONG:
     return KOP_OK;
-  case KOPI_PS_SEND_RECEIPT:
-    return read_receipt(body, out);
+  case KOPI_PS_SEND_RECEIPT: /* in one piece, as every broker sends it */
+    return body.ptr == NULL ? KOP_ERR_MALFORMED : read_receipt(body, out);
   case KOPI_PS_MESSAGE:
-    return read_delivery(body, frame.tail, out);
+    return body.ptr == NULL ? KOP_ERR_MALFORMED : read_delivery(body, frame.tail, out);
   default:
     break;
   }

@@ -40,6 +40,7 @@ static void show_nothing(kopi_ps *s, kopi_ps_node *node, kop_pulsar_effect *fx,
 }
 
 static void free_memory(kopi_ps *s, kopi_ps_conn *c) {
+  kopi_ps_write_free(s, c);
   kopi_free(&s->alloc, c->target);
   kopi_free(&s->alloc, c->server);
   kopi_free(&s->alloc, c->method);

@@ -109,8 +109,9 @@ kop_status kopi_ps_write(kopi_ps *s, kopi_ps_conn *conn, kop_slice frame);
 void kopi_ps_write_entry(kopi_ps *s, kopi_ps_conn *conn, kopi_ps_piece *piece);
 void kopi_ps_write_ping(kopi_ps *s, kopi_ps_conn *conn);
 void kopi_ps_write_pong(kopi_ps *s, kopi_ps_conn *conn);
-/* The connection is gone: lets go of everything that was queued or being written. */
+/* The connection is gone: lets go of the entries in the open SEND. Its commands stay until kopi_ps_write_free(). */
 void kopi_ps_write_end(kopi_ps *s, kopi_ps_conn *conn);
+void kopi_ps_write_free(kopi_ps *s, kopi_ps_conn *conn);
 /* Takes the queued pieces out; those of the open SEND stay. */
 void kopi_ps_write_cancel(kopi_ps *s, kopi_ps_conn *conn);
 extern const kopi_ps_news KOPI_PS_SEND_NEWS;

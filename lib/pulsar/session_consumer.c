@@ -239,14 +239,6 @@ kop_status kop_pulsar_consumer_close(kop_pulsar_session *s, uint64_t consumer, k
 
 /* ---- all of them ---- */
 
-void kopi_ps_consumers_shutdown(kopi_ps *s) {
-  kopi_link *next;
-  for (kopi_link *link = s->all_consumers.next; link != &s->all_consumers; link = next) {
-    next = link->next;
-    kopi_ps_attach_close(s, KOPI_CONTAINER_OF(link, kopi_ps_attach, all));
-  }
-}
-
 void kopi_ps_consumers_free(kopi_ps *s) {
   kopi_link *link;
   while ((link = kopi_list_first(&s->all_consumers)) != NULL)

@@ -32,7 +32,6 @@ typedef struct kopi_ps_consumer {
 
 /* The broker has closed it; `place` (or NULL): who serves it next. */
 void kopi_ps_consumer_on_close(kopi_ps *s, kopi_ps_consumer *q, const kopi_ps_place *place);
-void kopi_ps_consumers_shutdown(kopi_ps *s);
 /* Frees all of them at once. */
 void kopi_ps_consumers_free(kopi_ps *s);
 

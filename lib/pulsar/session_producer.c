@@ -213,14 +213,6 @@ kop_status kop_pulsar_producer_close(kop_pulsar_session *s, uint64_t producer, k
 
 /* ---- all of them ---- */
 
-void kopi_ps_producers_shutdown(kopi_ps *s) {
-  kopi_link *next;
-  for (kopi_link *link = s->all_producers.next; link != &s->all_producers; link = next) {
-    next = link->next;
-    kopi_ps_attach_close(s, KOPI_CONTAINER_OF(link, kopi_ps_attach, all));
-  }
-}
-
 void kopi_ps_producers_free(kopi_ps *s) {
   kopi_link *link;
   while ((link = kopi_list_first(&s->all_producers)) != NULL)

@@ -28,7 +28,6 @@ typedef struct kopi_ps_producer {
   kopi_ps_alarm send_alarm;
 } kopi_ps_producer;
 
-void kopi_ps_producers_shutdown(kopi_ps *s);
 /* Frees all of them at once. */
 void kopi_ps_producers_free(kopi_ps *s);
 

@@ -118,17 +118,17 @@ bool kopi_ps_request_retry(kopi_ps *s, kopi_ps_request *r, const kopi_ps_why *wh
   return true;
 }
 
+/* Those of consumers have ended with them. */
 void kopi_ps_requests_shutdown(kopi_ps *s) {
   kopi_ps_why why = kopi_ps_why_text(KOP_PULSAR_CANCELLED, "the session ends");
-  kopi_link *next;
-  for (kopi_link *link = s->all_requests.next; link != &s->all_requests; link = next) {
-    next = link->next;
+  kopi_link *link;
+  while ((link = kopi_list_first(&s->all_requests)) != NULL) {
     kopi_ps_request *r = KOPI_CONTAINER_OF(link, kopi_ps_request, all);
     if (r->kind == 0) {
       kopi_ps_watch_end(s, r, &why);
-    } else if (r->consumer == NULL) {
+    } else {
       kopi_ps_request_finish(s, r, &why);
-    } /* a consumer's end with it */
+    }
   }
 }
 

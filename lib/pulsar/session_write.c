@@ -49,6 +49,7 @@ static commands *last_commands(const kopi_ps_conn *c) {
 }
 
 kop_status kopi_ps_write(kopi_ps *s, kopi_ps_conn *c, kop_slice frame) {
+  if (c->state == KOPI_PS_CONN_CLOSING) return KOP_OK; /* nobody will read it */
   if (frame.len > s->cfg.max_control_bytes ||
       c->control_bytes > s->cfg.max_control_bytes - frame.len)
     return KOP_ERR_LIMIT;
@@ -128,17 +129,23 @@ static void free_commands(kopi_ps *s, kopi_ps_conn *c, kopi_ps_piece *piece) {
   kopi_free(&s->alloc, done);
 }
 
-/* The open SEND is over. */
+/* The open SEND is over: its entries go on. */
 static void let_go(kopi_ps *s, kopi_ps_conn *c) {
+  kopi_link *next;
+  for (kopi_link *link = c->writing.next; link != &c->writing; link = next) {
+    next = link->next;
+    kopi_ps_piece *piece = KOPI_CONTAINER_OF(link, kopi_ps_piece, link);
+    if (!piece->is_entry) continue;
+    kopi_list_remove(link);
+    kopi_ps_entry_written(s, KOPI_CONTAINER_OF(piece, kopi_ps_entry, piece));
+  }
+}
+
+void kopi_ps_write_free(kopi_ps *s, kopi_ps_conn *c) {
   kopi_link *link;
   while ((link = kopi_list_first(&c->writing)) != NULL) {
-    kopi_ps_piece *piece = KOPI_CONTAINER_OF(link, kopi_ps_piece, link);
     kopi_list_remove(link);
-    if (piece->is_entry) {
-      kopi_ps_entry_written(s, KOPI_CONTAINER_OF(piece, kopi_ps_entry, piece));
-    } else {
-      free_commands(s, c, piece);
-    }
+    free_commands(s, c, KOPI_CONTAINER_OF(link, kopi_ps_piece, link));
   }
 }
 
@@ -151,6 +158,7 @@ kop_status kop_pulsar_sent(kop_pulsar_session *s, uint64_t conn, kop_now now) {
   s->stats.bytes_out_total += c->sending;
   if (!kopi_list_empty(&c->writing)) kopi_ps_conn_used(s, c); /* a PING is no use */
   let_go(s, c);
+  kopi_ps_write_free(s, c);
   if (c->state != KOPI_PS_CONN_CLOSING) want_send(s, c);
   return KOP_OK;
 }
