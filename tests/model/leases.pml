@@ -1,5 +1,5 @@
 /*
- * Who may answer from memory (docs/offsets.md, section 7): incarnations 0 and 1 are members, 2 may join; one partition, whose owner
+ * Who may answer (docs/offsets.md, section 7): incarnations 0 and 1 are members, 2 may join; one partition, whose owner
  * is the first living of 2, 0, 1 in the view, a fold over the catalogue.
  *
  *   cat[0..ncat)   the catalogue: who died or joined. A member acts on a record when it reads it
@@ -106,6 +106,11 @@ hidden byte h, was, x;
 #define SETTLED(me) (m[me].since == 0 || WAITED(me) || A(m[me].last, me) >= m[me].since)
 #else
 #define SETTLED(me) (m[me].since == 0 || ALL_SAID(me) || WAITED(me))
+#endif
+
+/* An owner leads the log as soon as it knows that it is the owner, and acknowledges appends without asking for a lease. */
+#ifndef UNLEASED_APPENDS
+#define UNLEASED_APPENDS 0
 #endif
 
 /* That the search comes this far: the owner of the last view answers. */
@@ -240,6 +245,8 @@ end_member:
   :: d_step { IS_MEMBER(_pid) && MAY_RECORD(2) && _pid != 2 && LIVES(2, _pid) -> record(2) }
   :: d_step { _pid == 2 && !joined && MAY_RECORD(JOIN) -> joined = 1; record(JOIN) }
   :: d_step { IS_MEMBER(_pid) && m[_pid].owner == _pid && LEASED(_pid) && SETTLED(_pid) && answered != m[_pid].since -> answer(_pid) }
+  :: d_step { UNLEASED_APPENDS && IS_MEMBER(_pid) && m[_pid].owner == _pid && answered < m[_pid].since ->
+      answered = m[_pid].since }
   :: d_step { _pid == 0 -> tick() }
   od
 }
