@@ -59,6 +59,11 @@ static void see_batch(reading *r, const kop_convert_batch *batch) {
   cr_assert_eq(kop_record_begin(r->records, b.ptr, b.len), KOP_OK);
   kop_record record;
   kop_status status;
+  kop_batch_head head;
+  cr_assert_eq(kop_batch_head_decode(b.ptr, b.len, &head), KOP_OK);
+  cr_assert_eq((uint16_t)head.attributes, batch->attributes);
+  cr_assert_eq(head.base_offset, batch->base_offset);
+  if (r->options.flags == 0) cr_assert_eq(head.producer_id, -1, "no producer that has gone");
   r->transactional += (batch->attributes & KOP_BATCH_TRANSACTIONAL) != 0;
   while ((status = kop_record_next(r->records, &record)) == KOP_OK) {
     if ((batch->attributes & KOP_BATCH_CONTROL) != 0) {

@@ -341,6 +341,187 @@ Test(native, what_kafka_sees) {
   kop_convert_free(c);
 }
 
+/* ---- kept headers on records that are not the native ones any more ------------------------------- */
+
+/* The two headers that reading a native message adds. */
+static void kept_headers(kop_convert *c, uint64_t publish_time, const char *key, pool *p,
+                         kop_record_header out[2]) {
+  native_entry e = {.count = 1};
+  kop_pulsar_metadata_init(&e.md);
+  e.md.present =
+      KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID | KOP_PULSAR_HAS_PUBLISH_TIME;
+  e.md.producer_name = text_slice("native");
+  e.md.publish_time = publish_time;
+  kop_pulsar_single *s = &e.messages[0].single;
+  kop_pulsar_single_init(s);
+  s->present = KOP_PULSAR_SINGLE_HAS_PARTITION_KEY | KOP_PULSAR_SINGLE_HAS_ORDERING_KEY;
+  s->partition_key = text_slice(key);
+  s->ordering_key = text_slice("order");
+  e.messages[0].value = text_slice("v");
+  write_entry(&e, KOP_PULSAR_COMPRESSION_NONE);
+  kop_convert_answer answer = read_entry(c, &e, KOP_TO_KAFKA_KEEP);
+  bytes batch = batch_bytes(&answer.batches[0]);
+  kop_record_ctx *ctx;
+  cr_assert_eq(kop_record_ctx_new(NULL, &ctx), KOP_OK);
+  cr_assert_eq(kop_record_begin(ctx, batch.ptr, batch.len), KOP_OK);
+  kop_record r;
+  cr_assert_eq(kop_record_next(ctx, &r), KOP_OK);
+  cr_assert_eq(r.header_count, 2);
+  kop_slice rest = r.headers;
+  for (int i = 0; i < 2; i++) {
+    cr_assert_eq(kop_record_header_next(&rest, &out[i]), KOP_OK);
+    kop_slice *const both[] = {&out[i].key, &out[i].value};
+    for (int k = 0; k < 2; k++) {
+      memcpy(p->bytes + p->used, both[k]->ptr, both[k]->len);
+      both[k]->ptr = p->bytes + p->used;
+      p->used += both[k]->len;
+    }
+  }
+  kop_record_ctx_free(ctx);
+  free(batch.ptr);
+  free(e.bytes.ptr);
+}
+
+static bytes batch_with(const kop_record_in *records, int count, int64_t producer_id) {
+  kop_batch_builder *b;
+  kop_batch_options o;
+  kop_batch_options_init(&o, sizeof o);
+  o.producer_id = producer_id;
+  cr_assert_eq(kop_batch_builder_new(NULL, &b), KOP_OK);
+  cr_assert_eq(kop_batch_builder_begin(b, &o), KOP_OK);
+  for (int i = 0; i < count; i++) {
+    cr_assert_eq(kop_batch_builder_append(b, &records[i]), KOP_OK);
+  }
+  const uint8_t *lent;
+  size_t len;
+  cr_assert_eq(kop_batch_builder_finish(b, &lent, &len), KOP_OK);
+  bytes out = copy_bytes(lent, len);
+  kop_batch_builder_free(b);
+  return out;
+}
+
+Test(native, records_of_several_entries_become_several_entries) {
+  static pool p;
+  kop_convert *c = new_convert();
+  kop_record_header headers[2][2];
+  kept_headers(c, 1000, "a", &p, headers[0]);
+  kept_headers(c, 2000, "b", &p, headers[1]);
+  const kop_record_in records[] = {
+      {.offset = -1,
+       .timestamp = 1000,
+       .key = text_slice("a"),
+       .headers = headers[0],
+       .header_count = 2},
+      {.offset = -1,
+       .timestamp = 1000,
+       .key = text_slice("a"),
+       .headers = headers[0],
+       .header_count = 2},
+      {.offset = -1,
+       .timestamp = 2000,
+       .key = text_slice("b"),
+       .headers = headers[1],
+       .header_count = 2},
+      {.offset = -1, .timestamp = 7, .key = text_slice("none of them")},
+  };
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  const kop_convert_entry *entries;
+  size_t n;
+  for (int compression = 0; compression < 2; compression++) {
+    o.flags = KOP_TO_PULSAR_RESTORE;
+    o.compression = compression;
+    bytes batch = batch_with(records, 4, -1);
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    cr_assert_eq(n, 3);
+    const uint64_t times[] = {1000, 2000, (uint64_t)o.publish_time_ms};
+    const int32_t counts[] = {2, 1, 1};
+    for (size_t i = 0; i < 3; i++) {
+      bytes got = entry_bytes(&entries[i]);
+      kop_pulsar_entry entry;
+      cr_assert_eq(kop_pulsar_entry_read(got.ptr, got.len, KOP_PULSAR_ENTRY_CHECK, &entry), KOP_OK);
+      cr_assert_eq(entry.metadata.publish_time, times[i]);
+      cr_assert_eq(entries[i].count, counts[i]);
+      free(got.ptr);
+    }
+    free(batch.ptr);
+    batch = batch_with(records, 4, 77);
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_ERR_LIMIT);
+    cr_assert_not_null(strstr(kop_convert_error_text(c), "several entries"));
+    o.flags = 0;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    cr_assert_eq(n, 1, "without the flag they are headers like any other");
+    free(batch.ptr);
+  }
+  kop_convert_free(c);
+}
+
+/* A stream processor copies headers to a record of its own. */
+Test(native, a_record_with_another_key_or_time_keeps_its_own) {
+  static pool p;
+  kop_convert *c = new_convert();
+  kop_record_header headers[2];
+  kept_headers(c, 1000, "a", &p, headers);
+  for (int i = 0; i < 6; i++) {
+    const kop_slice keys[] = {text_slice("a"), text_slice("other"), {.ptr = NULL, .len = 0}};
+    kop_record_in r = {.offset = -1, .timestamp = i % 2 == 0 ? 1000 : 5000, .key = keys[i / 2]};
+    r.headers = headers;
+    r.header_count = 2;
+    bytes batch = batch_with(&r, 1, -1);
+    kop_to_pulsar_options o = to_pulsar_defaults();
+    o.flags = KOP_TO_PULSAR_RESTORE;
+    const kop_convert_entry *entries;
+    size_t n;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    bytes got = entry_bytes(&entries[0]);
+    kop_pulsar_entry entry;
+    cr_assert_eq(kop_pulsar_entry_read(got.ptr, got.len, KOP_PULSAR_ENTRY_CHECK, &entry), KOP_OK);
+    kop_pulsar_batch_iter it;
+    kop_pulsar_message m;
+    cr_assert_eq(kop_pulsar_batch_begin(&it, &entry.metadata, entry.payload), KOP_OK);
+    cr_assert_eq(kop_pulsar_batch_next(&it, &m), KOP_OK);
+    cr_assert_eq(m.single.properties.count, 0);
+    int same_key = i / 2 == 0;
+    int same_time = i % 2 == 0;
+    cr_assert_eq((m.single.present & KOP_PULSAR_SINGLE_HAS_ORDERING_KEY) != 0, same_key);
+    cr_assert_eq((m.single.present & KOP_PULSAR_SINGLE_HAS_PARTITION_KEY) != 0, r.key.ptr != NULL);
+    if (r.key.ptr != NULL) assert_slice(m.single.partition_key, r.key, "key");
+    cr_assert_eq((m.single.present & KOP_PULSAR_SINGLE_HAS_EVENT_TIME) != 0, !same_time);
+    if (!same_time) cr_assert_eq(m.single.event_time, 5000);
+    free(got.ptr);
+    free(batch.ptr);
+  }
+  kop_convert_free(c);
+}
+
+Test(native, an_empty_key_is_not_restored_to_a_record_without_one) {
+  static pool p;
+  kop_convert *c = new_convert();
+  kop_record_header headers[2];
+  kept_headers(c, 1000, "", &p, headers);
+  const kop_record_in r = {.offset = -1, .timestamp = 1000, .headers = headers, .header_count = 2};
+  bytes batch = batch_with(&r, 1, -1);
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  o.flags = KOP_TO_PULSAR_RESTORE;
+  const kop_convert_entry *entries;
+  size_t n;
+  cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+  kop_convert_answer answer;
+  bytes got = entry_bytes(&entries[0]);
+  cr_assert_eq(kop_convert_to_kafka(c, got.ptr, got.len, 0, 0, NULL, &answer), KOP_OK);
+  bytes back = batch_bytes(&answer.batches[0]);
+  kop_record_ctx *ctx;
+  kop_record found;
+  cr_assert_eq(kop_record_ctx_new(NULL, &ctx), KOP_OK);
+  cr_assert_eq(kop_record_begin(ctx, back.ptr, back.len), KOP_OK);
+  cr_assert_eq(kop_record_next(ctx, &found), KOP_OK);
+  cr_assert_null(found.key.ptr);
+  kop_record_ctx_free(ctx);
+  free(back.ptr);
+  free(got.ptr);
+  free(batch.ptr);
+  kop_convert_free(c);
+}
+
 /* A message larger than an entry: cut into chunks as Pulsar's clients do, put together by the caller. */
 Test(native, chunks_are_parts_until_they_are_put_together) {
   static pool p;

@@ -109,6 +109,31 @@ Test(to_kafka, what_cannot_be_read_is_a_hole_with_a_reason) {
   kop_convert_free(c);
 }
 
+Test(to_kafka, an_entry_that_was_read_is_checked_unless_trusted) {
+  kop_convert *c = new_convert();
+  kop_pulsar_metadata md = metadata("p");
+  bytes e = make_entry(&md, "", "", text_slice("value"));
+  e.ptr[e.len - 1] ^= 1;
+  kop_pulsar_entry entry;
+  cr_assert_eq(kop_pulsar_entry_read(e.ptr, e.len, 0, &entry), KOP_OK);
+  kop_to_kafka_options o;
+  kop_to_kafka_options_init(&o, sizeof o);
+  kop_convert_answer answer;
+  cr_assert_eq(kop_convert_entry_to_kafka(c, &entry, 0, 0, &o, &answer), KOP_OK);
+  cr_assert_eq(answer.reason, KOP_HOLE_CHECKSUM);
+  o.flags = KOP_TO_KAFKA_TRUST_CRC;
+  cr_assert_eq(kop_convert_entry_to_kafka(c, &entry, 0, 0, &o, &answer), KOP_OK);
+  cr_assert_eq(answer.kind, KOP_ANSWER_BATCHES);
+  o.leader_epoch = 12;
+  cr_assert_eq(kop_convert_entry_to_kafka(c, &entry, 0, 0, &o, &answer), KOP_OK);
+  kop_batch_head head;
+  cr_assert_eq(kop_batch_head_decode(answer.batches[0].head.ptr, KOP_BATCH_HEAD_SIZE, &head),
+               KOP_OK);
+  cr_assert_eq(head.leader_epoch, 12);
+  free(e.ptr);
+  kop_convert_free(c);
+}
+
 Test(to_kafka, an_encrypted_entry_is_a_hole) {
   kop_convert *c = new_convert();
   kop_pulsar_metadata md = metadata("p");

@@ -364,6 +364,36 @@ Test(to_pulsar, a_split_that_would_break_sequences_is_refused_with_the_reason) {
   kop_convert_free(c);
 }
 
+/* Old clients wrote the same delta into every record; the count says what was meant. */
+Test(to_pulsar, deltas_that_do_not_rise_are_counted) {
+  kop_convert *c = new_convert();
+  bytes batch = batch_of(3, 10, -1, 0);
+  enum { RECORD = 17, DELTA = 3 };
+  for (size_t i = 0; i < 3; i++) {
+    cr_assert_eq(batch.ptr[KOP_BATCH_HEAD_SIZE + i * RECORD + DELTA], 2 * i, "zigzag");
+    batch.ptr[KOP_BATCH_HEAD_SIZE + i * RECORD + DELTA] = 0;
+  }
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  o.flags = KOP_TO_PULSAR_TRUST_CRC;
+  const kop_convert_entry *entries;
+  size_t n;
+  cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+  cr_assert_eq(entries[0].num_messages, 3);
+  cr_assert_eq(entries[0].count, 3);
+  free(batch.ptr);
+
+  /* Where the count does not say it, two records would have one offset. */
+  batch = batch_of(3, 10, -1, 0);
+  kop_batch_head head;
+  cr_assert_eq(kop_batch_head_decode(batch.ptr, batch.len, &head), KOP_OK);
+  head.last_offset_delta = 5;
+  cr_assert_eq(kop_batch_head_patch(batch.ptr, &head), KOP_OK);
+  batch.ptr[KOP_BATCH_HEAD_SIZE + RECORD + DELTA] = 0;
+  cr_assert_eq(convert(c, batch, &o), KOP_ERR_MALFORMED);
+  free(batch.ptr);
+  kop_convert_free(c);
+}
+
 Test(to_pulsar, damaged_batches_and_wrong_options_are_refused) {
   kop_convert *c = new_convert();
   kop_to_pulsar_options o = to_pulsar_defaults();
