@@ -112,7 +112,7 @@ package: all ## build Debian packages and a tar archive into build/
 	@echo "== package"
 	@cd $(BUILD) && cpack -G "DEB;TGZ"
 
-generate: ## run all generators; what they write is committed
+generate: deps-test ## run all generators; what they write is committed
 	@for generator in tools/*/generate.py tools/gen-*.py; do echo "== $$generator"; python3 $$generator || exit 1; done
 
 format: ## apply .clang-format to all hand-written C

@@ -440,7 +440,7 @@ struct  Kopi__MessageIdData
 
 
 /*
- * Pulsar says MessageIdData here, which could nest without end; its own clients send these four fields.
+ * Pulsar says MessageIdData here, which could nest without end; these four fields say where the chunk is.
  */
 struct  Kopi__FirstChunkId
 {
