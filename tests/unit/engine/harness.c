@@ -266,6 +266,16 @@ void kh_answer(kh *h, size_t i, int32_t outcome, int16_t kafka_error) {
   kh_run(h);
 }
 
+static kh_way by_kind(kh *h, const kop_effect *fx, void *data) {
+  (void)data;
+  return (h->hold >> fx->kind & 1) != 0 ? KH_HOLD : KH_AUTO;
+}
+
+void kh_hold(kh *h, uint64_t kinds) {
+  h->hold = kinds;
+  h->filter = kinds == 0 ? NULL : by_kind;
+}
+
 int kh_find_held(const kh *h, uint32_t kind) {
   for (size_t i = 0; i < h->held_len; i++) {
     if (h->held[i].kind == kind) return (int)i;

@@ -18,6 +18,8 @@ enum { KH_CONNS = 32, KH_PARTITIONS = 64, KH_HELD = 512, KH_BATCHES = 512, KH_NO
 /* What a filter says of an effect. */
 typedef enum kh_way { KH_AUTO, KH_HOLD, KH_TAKEN } kh_way;
 
+#define KH_KIND(name) (UINT64_C(1) << KOP_EFFECT_##name)
+
 typedef struct kh kh;
 typedef kh_way kh_filter(kh *h, const kop_effect *effect, void *data);
 
@@ -59,6 +61,7 @@ struct kh {
   kop_arena *arena; /* of what kh_receive decodes */
   kh_filter *filter;
   void *filter_data;
+  uint64_t hold; /* see kh_hold */
   kop_effect held[KH_HELD];
   size_t held_len;
   kh_conn conns[KH_CONNS];
@@ -112,6 +115,9 @@ bool kh_receive(kh *h, kh_conn *c, uint32_t message, int16_t version, void *msg,
 void kh_answer(kh *h, size_t i, int32_t outcome, int16_t kafka_error);
 /* The index of the first held effect of a kind, or -1. */
 int kh_find_held(const kh *h, uint32_t kind);
+
+/* Holds the effects whose kinds' bits are set, KH_KIND(x) | ..., and answers the others; 0: answers all. Replaces the filter. */
+void kh_hold(kh *h, uint64_t kinds);
 
 /* Requests for one partition of one topic, with everything at its default but what is given. They borrow topic and records. */
 typedef struct kh_produce_request {

@@ -107,21 +107,14 @@ static void fetch_session(kh *h) {
   }
 }
 
-static kh_way hold_some(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
-}
-
 static void unknown_and_reload(kh *h) {
-  static const uint32_t kind = KOP_EFFECT_APPEND;
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
   produce(h, c, kh_batch_of(h, 2, 9, 0, 0));
-  h->filter = hold_some;
-  h->filter_data = (void *)&kind;
+  kh_hold(h, KH_KIND(APPEND));
   for (int32_t i = 0; i < 3; i++)
     produce(h, c, kh_batch_of(h, 2, 9, 0, 2 + i * 2));
-  h->filter = NULL;
+  kh_hold(h, 0);
   if (h->held_len > 0) kh_answer(h, 0, KOP_UNKNOWN, 0);
   while (h->held_len > 0)
     kh_answer(h, 0, KOP_FENCED, 0);
@@ -129,14 +122,12 @@ static void unknown_and_reload(kh *h) {
 }
 
 static void slow_reads(kh *h) {
-  static const uint32_t kind = KOP_EFFECT_READ;
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
   produce(h, c, kh_batch_of(h, 2, -1, -1, -1));
-  h->filter = hold_some;
-  h->filter_data = (void *)&kind;
+  kh_hold(h, KH_KIND(READ));
   fetch(h, c, 0);
-  h->filter = NULL;
+  kh_hold(h, 0);
   while (h->held_len > 0)
     kh_answer(h, 0, KOP_DONE, 0);
   fetch(h, c, 0);
@@ -157,11 +148,9 @@ static void list_offsets(kh *h) {
 }
 
 static void deletion(kh *h) {
-  static const uint32_t kind = KOP_EFFECT_APPEND;
   kh_topic(h, "t", 1, 2);
   kh_conn *c = kh_connect(h);
-  h->filter = hold_some;
-  h->filter_data = (void *)&kind;
+  kh_hold(h, KH_KIND(APPEND));
   produce(h, c, kh_batch_of(h, 5, -1, -1, -1));
   if (!c->closed) kh_send_fetch(h, c, "t", 1, 0, 1000, 1);
   kop_topic_ref gone = {.size = sizeof gone, .id = {{1}}};

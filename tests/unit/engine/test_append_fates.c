@@ -6,23 +6,6 @@
 
 typedef kop_produce_response_partition_produce_response produced;
 
-/* Holds the kinds whose bits are set. */
-static kh_way by_bits(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  const uint64_t *held = data;
-  return (*held >> fx->kind & 1) != 0 ? KH_HOLD : KH_AUTO;
-}
-
-static void hold(kh *h, uint64_t *held, uint64_t kinds) {
-  *held = kinds;
-  h->filter = by_bits;
-  h->filter_data = held;
-}
-
-static uint64_t bit(uint32_t kind) {
-  return UINT64_C(1) << kind;
-}
-
 /* An idempotent batch that timed out in flight, and the client's retry of it, which joined it. */
 static void time_out_and_retry(kh *h, kh_conn *c) {
   produced p;
@@ -40,13 +23,12 @@ Test(append_fates, a_retry_outlives_the_request_it_joined_when_the_outcome_is_un
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
-  uint64_t held;
-  hold(&h, &held, bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_ACQUIRE));
+  kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   time_out_and_retry(&h, c);
   kh_answer(&h, 0, KOP_UNKNOWN, 0);
   for (int i = 0; i < 20; i++) /* the memory of the first request is used by others */
     kh_send_fetch(&h, other, "t", 0, 0, 0, 0);
-  held = 0;
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -62,8 +44,7 @@ Test(append_fates, a_retry_outlives_a_parked_original_that_times_out) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
-  uint64_t held;
-  hold(&h, &held, bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_ACQUIRE));
+  kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 2000);
   kh_send_produce(&h, other, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 60000);
   kh_answer(&h, 0, KOP_UNKNOWN, 0); /* both wait for the new epoch, the second on the first */
@@ -73,7 +54,7 @@ Test(append_fates, a_retry_outlives_a_parked_original_that_times_out) {
   cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
   for (int i = 0; i < 20; i++) /* the memory of the first one's request is used by others */
     kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
-  held = 0;
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert(kh_receive_produce(&h, other, &p), "the second one is answered");
   cr_assert_eq(p.error_code, 0);
@@ -105,15 +86,13 @@ Test(append_fates, leadership_lost_under_delete_records_is_acquired_once) {
   kh_conn *c = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 4, -1, -1, -1));
-  uint64_t held;
-  hold(&h, &held,
-       bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_DELETE_RECORDS) | bit(KOP_EFFECT_ACQUIRE));
+  kh_hold(&h, KH_KIND(APPEND) | KH_KIND(DELETE_RECORDS) | KH_KIND(ACQUIRE));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 30000);
   send_delete_records(&h, other, 2);
   kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_DELETE_RECORDS), KOP_FENCED, 0);
   kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_APPEND), KOP_FENCED, 0);
   cr_assert_eq(h.counts[KOP_EFFECT_ACQUIRE], 2u, "one for the start, one for the loss");
-  held = 0;
+  kh_hold(&h, 0);
   kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_ACQUIRE), KOP_DONE, 0);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -128,12 +107,11 @@ Test(append_fates, what_stands_before_a_fenced_append_is_not_appended_twice) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
-  uint64_t held;
-  hold(&h, &held, bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_ACQUIRE));
+  kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, -1, -1, -1), -1, 30000);
   kh_send_produce(&h, other, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
   kh_answer(&h, 1, KOP_FENCED, 0); /* the second; the first was done, which is said later */
-  held = 0;
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0);
   kh_answer(&h, (size_t)kh_find_held(&h, KOP_EFFECT_ACQUIRE), KOP_DONE, 0);
   produced p;
@@ -179,15 +157,14 @@ Test(append_fates, a_half_loaded_state_is_not_saved) {
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
-  uint64_t held;
-  hold(&h, &held, bit(KOP_EFFECT_APPEND) | bit(KOP_EFFECT_READ));
+  kh_hold(&h, KH_KIND(APPEND) | KH_KIND(READ));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kh_answer(&h, 0, KOP_UNKNOWN, 0); /* the log is read again */
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
   kop_leader leader = {.size = sizeof leader, .leader = 2, .partition = log->id};
   kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
-  held = 0;
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0); /* and leadership goes before it is read */
   leader.leader = KH_NODE;
   kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);

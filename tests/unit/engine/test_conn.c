@@ -174,12 +174,6 @@ Test(conn, replies_to_earlier_requests_leave_before_the_close) {
 
 /* ---- bounds ---- */
 
-static kh_way hold_appends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_APPEND ? KH_HOLD : KH_AUTO;
-}
-
 static void three_requests(kop_engine_config *config) {
   config->max_requests_per_connection = 3;
 }
@@ -189,7 +183,7 @@ Test(conn, pauses_at_its_bound_of_requests_and_loses_nothing) {
   kh_start(&h, three_requests);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   size_t n = 0;
   uint8_t *bytes = stream(&h, c, &n);
   size_t taken = 0;
@@ -224,7 +218,7 @@ Test(conn, memory_is_given_in_order_of_arrival) {
   kh h;
   kh_start(&h, small_pools);
   kh_log *log = kh_topic(&h, "t", 1, 1);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_conn *c[4];
   for (int i = 0; i < 4; i++) {
     c[i] = kh_connect(&h);
@@ -252,7 +246,7 @@ Test(conn, one_that_waits_for_memory_may_go) {
   kh h;
   kh_start(&h, small_pools);
   kh_topic(&h, "t", 1, 1);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_conn *c[4];
   for (int i = 0; i < 4; i++) {
     c[i] = kh_connect(&h);
@@ -301,18 +295,12 @@ Test(conn, idle_ones_are_closed_and_busy_ones_are_not) {
   kh_stop(&h);
 }
 
-static kh_way hold_sends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_SEND ? KH_HOLD : KH_AUTO;
-}
-
 Test(conn, a_client_that_never_reads_is_paused_and_then_closed) {
   kh h;
   kh_start(&h, NULL);
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_sends;
+  kh_hold(&h, KH_KIND(SEND));
   for (int i = 0; i < 200 && !c->paused; i++) {
     kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 1000);
   }
@@ -340,14 +328,14 @@ Test(contract, unknown_tokens_connections_and_bodies_are_refused) {
   cr_assert_eq(kop_engine_conn_closed(h.e, 999, h.now), KOP_ERR_NOT_FOUND);
   cr_assert_eq(kop_engine_recv_commit(h.e, c->id, 1, h.now), KOP_ERR_INVALID,
                "nothing was offered");
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kop_completion bad = {.token = h.held[0].token, .outcome = KOP_DONE};
   cr_assert_eq(kop_engine_complete(h.e, &bad, sizeof bad, 1, h.now), KOP_ERR_INVALID, "no body");
   cr_assert_str_neq(kop_engine_error_text(h.e), "");
   cr_assert_eq(kop_engine_complete(h.e, &bad, sizeof bad, 1, h.now), KOP_ERR_NOT_FOUND,
                "it counted as an answer");
-  h.filter = NULL;
+  kh_hold(&h, 0);
   kh_run(&h);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -393,7 +381,7 @@ Test(contract, completions_may_grow_at_their_tail) {
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   for (int i = 0; i < 2; i++) {
     kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   }
@@ -448,7 +436,7 @@ Test(conn, small_frames_pass_when_large_ones_wait) {
   kh h;
   kh_start(&h, one_large_frame);
   kh_topic(&h, "t", 1, 1);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_conn *large = kh_connect(&h);
   kh_conn *waiting = kh_connect(&h);
   kh_conn *small = kh_connect(&h);
@@ -477,7 +465,7 @@ Test(conn, a_frame_that_would_fit_does_not_pass_a_larger_one_that_came_first) {
   kh h;
   kh_start(&h, small_pools);
   kh_topic(&h, "t", 1, 1);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_conn *first = kh_connect(&h);
   kh_conn *larger = kh_connect(&h);
   kh_conn *fits = kh_connect(&h);

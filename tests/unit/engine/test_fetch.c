@@ -5,12 +5,6 @@
 
 typedef kop_fetch_response_partition_data fetched;
 
-static kh_way hold_reads(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_READ ? KH_HOLD : KH_AUTO;
-}
-
 static void fill(kh *h, kh_conn *c, const char *topic, int32_t partition, uint32_t batches,
                  uint32_t each) {
   for (uint32_t i = 0; i < batches; i++) {
@@ -59,19 +53,13 @@ Test(fetch, gives_whole_batches_with_their_offsets_from_the_one_asked_for) {
   kh_stop(&h);
 }
 
-static kh_way hold_sends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_SEND ? KH_HOLD : KH_AUTO;
-}
-
 Test(fetch, lent_bytes_are_held_until_the_send_is_answered) {
   kh h;
   kh_start(&h, NULL);
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   fill(&h, c, "t", 0, 1, 3);
-  h.filter = hold_sends;
+  kh_hold(&h, KH_KIND(SEND));
   kh_send_fetch(&h, c, "t", 0, 0, 0, 1);
   cr_assert_eq(h.lent, 1u);
   kh_disconnect(&h, c); /* even then: the token is open */
@@ -211,7 +199,7 @@ Test(fetch, a_client_that_goes_while_its_read_is_open) {
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   fill(&h, c, "t", 0, 1, 2);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_send_fetch(&h, c, "t", 0, 0, 60000, 1);
   cr_assert_eq(h.held_len, 1u);
   kh_disconnect(&h, c);
@@ -228,7 +216,7 @@ Test(fetch, later_fetches_of_the_same_offset_join_the_open_read) {
   kh_topic(&h, "t", 1, 1);
   kh_conn *p = kh_connect(&h);
   fill(&h, p, "t", 0, 2, 2);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_conn *c[3];
   for (int i = 0; i < 3; i++) {
     c[i] = kh_connect(&h);
@@ -251,7 +239,7 @@ Test(fetch, a_slow_store_makes_progress_all_the_same) {
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   fill(&h, c, "t", 0, 2, 2);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   fetched f;
   kh_send_fetch(&h, c, "t", 0, 0, 500, 1);
   kh_advance(&h, 500);
@@ -293,7 +281,7 @@ Test(fetch, a_read_that_fails_is_the_partitions_error) {
     kh_topic(&h, "t", 1, 1);
     kh_conn *c = kh_connect(&h);
     fill(&h, c, "t", 0, 1, 2);
-    h.filter = hold_reads;
+    kh_hold(&h, KH_KIND(READ));
     kh_send_fetch(&h, c, "t", 0, 0, 500, 1);
     kh_answer(&h, 0, cases[i].outcome, cases[i].error);
     fetched f;
@@ -584,7 +572,7 @@ Test(fetch, several_partitions_are_asked_of_a_slow_store_at_once) {
   kh_conn *c = kh_connect(&h);
   for (int32_t i = 0; i < 3; i++)
     fill(&h, c, "t", i, 1, 2);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kop_fetch_response r;
   send_session(&h, c, (session_request){.epoch = -1, .partitions = 3, .only = -1}, 1000);
   cr_assert_eq(h.held_len, 3u);
@@ -609,13 +597,13 @@ Test(fetch, waits_while_too_much_is_lent_and_goes_on_then) {
   kh_conn *slow = kh_connect(&h);
   kh_conn *next = kh_connect(&h);
   fill(&h, slow, "t", 0, 1, 2);
-  h.filter = hold_sends;
+  kh_hold(&h, KH_KIND(SEND));
   kh_send_fetch(&h, slow, "t", 0, 0, 1000, 1);
   cr_assert_eq(h.lent, 1u);
   kh_send_fetch(&h, next, "t", 0, 0, 1000, 1);
   cr_assert_eq(h.lent, 1u, "one reply holds all that may be lent");
   cr_assert_eq(h.held_len, 1u);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0);
   fetched f;
   cr_assert(kh_receive_fetch(&h, slow, &f));

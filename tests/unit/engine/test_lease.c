@@ -115,13 +115,6 @@ enum { APIS_LEN = sizeof APIS / sizeof APIS[0] };
 
 /* ---- a partition whose lease ends ---- */
 
-static kh_way hold_kind(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
-}
-
-static uint32_t confirm = KOP_EFFECT_CONFIRM;
-
 static void lease_for(kh *h, kh_log *log, int64_t ms) {
   log->lease = (uint64_t)((int64_t)h->now.mono_ns + ms * 1000000);
 }
@@ -155,8 +148,7 @@ Test(lease, an_answer_from_memory_is_given_within_it_and_after_it_once_confirmed
     cr_assert_eq(APIS[i].error(&h, c), 0, "%s", APIS[i].name);
     cr_assert_eq(h.counts[KOP_EFFECT_CONFIRM], 0u, "%s: asked within the lease", APIS[i].name);
     kh_advance(&h, 1);
-    h.filter = hold_kind;
-    h.filter_data = &confirm;
+    kh_hold(&h, KH_KIND(CONFIRM));
     APIS[i].send(&h, c);
     cr_assert_eq(h.held_len, 1u, "%s: CONFIRM", APIS[i].name);
     cr_assert_eq(APIS[i].error(&h, c), NO_REPLY, "%s: an answer from old memory", APIS[i].name);
@@ -176,8 +168,7 @@ Test(lease, every_other_answer_to_confirm_means_not_leader) {
       kh_conn *c;
       (void)start(&h, &c);
       kh_advance(&h, LEASE_MS);
-      h.filter = hold_kind;
-      h.filter_data = &confirm;
+      kh_hold(&h, KH_KIND(CONFIRM));
       APIS[i].send(&h, c);
       kh_answer(&h, 0, outcomes[k], KOP_KAFKA_KAFKA_STORAGE_ERROR);
       cr_assert_eq(APIS[i].error(&h, c), KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, "%s, outcome %d",
@@ -213,8 +204,7 @@ Test(lease, a_confirm_that_comes_late_finds_its_request_answered) {
     kh_conn *c;
     kh_log *log = start(&h, &c);
     kh_advance(&h, LEASE_MS);
-    h.filter = hold_kind;
-    h.filter_data = &confirm;
+    kh_hold(&h, KH_KIND(CONFIRM));
     APIS[i].send(&h, c);
     for (int n = 0; n < 10; n++)
       kh_advance(&h, 200);
@@ -237,8 +227,7 @@ Test(lease, a_client_that_goes_and_a_topic_that_is_deleted_while_it_is_confirmed
       (void)start(&h, &c);
       kh_conn *other = kh_connect(&h);
       kh_advance(&h, LEASE_MS);
-      h.filter = hold_kind;
-      h.filter_data = &confirm;
+      kh_hold(&h, KH_KIND(CONFIRM));
       APIS[i].send(&h, c);
       APIS[i].send(&h, other);
       kh_disconnect(&h, c);
@@ -299,8 +288,7 @@ Test(lease, all_partitions_are_confirmed_at_once_and_each_answer_counts_for_its_
   kh_conn *c;
   kh_log *log = start(&h, &c);
   kh_advance(&h, LEASE_MS);
-  h.filter = hold_kind;
-  h.filter_data = &confirm;
+  kh_hold(&h, KH_KIND(CONFIRM));
   fetch_both(&h, c, 5000);
   cr_assert_eq(h.held_len, 2u);
   lease_for(&h, &log[0], 1);
@@ -322,8 +310,7 @@ Test(lease, one_confirm_that_does_not_come_does_not_hold_the_others_up_for_ever)
   kh_conn *c;
   kh_log *log = start(&h, &c);
   kh_advance(&h, LEASE_MS);
-  h.filter = hold_kind;
-  h.filter_data = &confirm;
+  kh_hold(&h, KH_KIND(CONFIRM));
   fetch_both(&h, c, 500);
   lease_for(&h, &log[0], 5000);
   kh_answer(&h, 0, KOP_DONE, 0);
@@ -359,8 +346,7 @@ Test(lease, a_sequence_error_or_a_duplicate_is_not_answered_from_old_memory) {
     kh_log *log = start(&h, &c);
     kh_conn *other = kh_connect(&h);
     kh_advance(&h, LEASE_MS);
-    h.filter = hold_kind;
-    h.filter_data = &confirm;
+    kh_hold(&h, KH_KIND(CONFIRM));
     produce(&h, c, cases[i].sequence);
     cr_assert_eq(produce_error(&h, c), NO_REPLY);
     cr_assert_eq(h.held_len, 1u);
@@ -386,8 +372,7 @@ Test(lease, a_deposed_leader_gives_no_sequence_error) {
   kh_conn *c;
   kh_log *log = start(&h, &c);
   kh_advance(&h, LEASE_MS);
-  h.filter = hold_kind;
-  h.filter_data = &confirm;
+  kh_hold(&h, KH_KIND(CONFIRM));
   produce(&h, c, 6);
   cr_assert_eq(h.held_len, 1u);
   log->epoch++;
@@ -396,9 +381,8 @@ Test(lease, a_deposed_leader_gives_no_sequence_error) {
   cr_assert_eq(produce_error(&h, c), KOP_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, "the log was read");
   cr_assert_eq(log->epoch, 4);
   kh_advance(&h, LEASE_MS);
-  uint32_t acquire = KOP_EFFECT_ACQUIRE;
   produce(&h, c, 6);
-  h.filter_data = &acquire;
+  kh_hold(&h, KH_KIND(ACQUIRE));
   kh_answer(&h, 0, KOP_FENCED, 0);
   cr_assert_eq(produce_error(&h, c), NO_REPLY, "it is parked");
   kh_advance(&h, 30001);

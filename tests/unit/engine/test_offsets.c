@@ -77,11 +77,6 @@ Test(list_offsets, finds_the_record_by_time_and_not_only_the_batch) {
   kh_stop(&h);
 }
 
-static kh_way hold_kind(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
-}
-
 Test(list_offsets, every_answer_of_a_store) {
   static const struct {
     int32_t outcome;
@@ -95,9 +90,7 @@ Test(list_offsets, every_answer_of_a_store) {
     kh h;
     kh_conn *c;
     (void)three_batches(&h, &c);
-    uint32_t kind = KOP_EFFECT_LIST_OFFSETS;
-    h.filter = hold_kind;
-    h.filter_data = &kind;
+    kh_hold(&h, KH_KIND(LIST_OFFSETS));
     kh_list_request q;
     kh_request(&h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, kh_fill_list(&q, "t", 5, -1), sizeof q.q);
     kh_answer(&h, 0, cases[i].outcome, cases[i].error);

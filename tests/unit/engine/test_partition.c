@@ -6,11 +6,6 @@
 typedef kop_produce_response_partition_produce_response produced;
 typedef kop_fetch_response_partition_data fetched;
 
-static kh_way hold_kind(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  return fx->kind == *(const uint32_t *)data ? KH_HOLD : KH_AUTO;
-}
-
 static void save_often(kop_engine_config *config) {
   config->state_every_bytes = 1;
 }
@@ -46,9 +41,7 @@ Test(partition, an_older_epoch_is_not_believed) {
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  uint32_t kind = KOP_EFFECT_APPEND;
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 60000);
   log->epoch = -5; /* the store loses its mind: the next ACQUIRE grants -4 */
   kh_answer(&h, 0, KOP_UNKNOWN, 0);
@@ -58,7 +51,7 @@ Test(partition, an_older_epoch_is_not_believed) {
   cr_assert_eq(p.error_code, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER);
   log->epoch = 7;
   kh_advance(&h, 10000);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code, 0);
   kh_stop(&h);
 }
@@ -66,9 +59,7 @@ Test(partition, an_older_epoch_is_not_believed) {
 Test(partition, acquire_that_fails_is_tried_again_with_growing_pauses) {
   kh h;
   kh_start(&h, NULL);
-  uint32_t kind = KOP_EFFECT_ACQUIRE;
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, KH_KIND(ACQUIRE));
   kh_topic(&h, "t", 1, 1);
   uint64_t last = 0;
   for (int i = 0; i < 6; i++) {
@@ -123,8 +114,7 @@ static void trim_during(uint32_t kind) {
   kh_conn *c = kh_connect(&h);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1)).error_code, 0);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1)).error_code, 0);
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, UINT64_C(1) << kind);
   reacquire(&h);
   cr_assert_eq(h.held_len, 1u);
   kop_log_state moved = {.size = sizeof moved,
@@ -206,12 +196,10 @@ Test(partition, replay_that_fails_is_tried_again) {
   kh_lead(&h, log->id, 2, -1);
   free(log->state);
   log->state = NULL;
-  uint32_t kind = KOP_EFFECT_READ;
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, KH_KIND(READ));
   kh_lead(&h, log->id, KH_NODE, -1);
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   kh_advance(&h, 10000);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0)).base_offset, 0);
   kh_stop(&h);
@@ -222,9 +210,7 @@ Test(partition, resigns_when_no_append_is_open_and_saves_its_state) {
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  uint32_t kind = KOP_EFFECT_APPEND;
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 60000);
   kh_lead(&h, log->id, 2, -1);
   cr_assert_eq(h.counts[KOP_EFFECT_RESIGN], 0u);
@@ -257,9 +243,7 @@ Test(partition, answers_from_memory_only_within_its_lease) {
   cr_assert(kh_receive_fetch(&h, c, &f));
   cr_assert_eq(h.counts[KOP_EFFECT_CONFIRM], 0u);
   kh_advance(&h, 2000);
-  uint32_t kind = KOP_EFFECT_CONFIRM;
-  h.filter = hold_kind;
-  h.filter_data = &kind;
+  kh_hold(&h, KH_KIND(CONFIRM));
   kh_send_fetch(&h, c, "t", 0, 0, 0, 0);
   cr_assert(!kh_receive_fetch(&h, c, &f), "an answer from old memory");
   h.logs[0].lease = h.now.mono_ns + 1000000000u;

@@ -5,27 +5,6 @@
 
 typedef kop_produce_response_partition_produce_response produced;
 
-typedef struct rule {
-  uint32_t kind;
-  kh_way way;
-} rule;
-
-static kh_way by_rule(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  const rule *r = data;
-  return fx->kind == r->kind ? r->way : KH_AUTO;
-}
-
-static void hold(kh *h, rule *r, uint32_t kind) {
-  *r = (rule){.kind = kind, .way = KH_HOLD};
-  h->filter = by_rule;
-  h->filter_data = r;
-}
-
-static void let(rule *r) {
-  r->way = KH_AUTO;
-}
-
 Test(produce, answers_the_offset_that_the_store_gave) {
   kh h;
   kh_start(&h, NULL);
@@ -127,12 +106,11 @@ Test(produce, a_duplicate_gets_the_first_offset) {
 
 Test(produce, a_retry_of_an_append_in_flight_joins_it) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *a = kh_connect(&h);
   kh_conn *b = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, a, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   kh_send_produce(&h, b, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   cr_assert_eq(h.held_len, 1u, "the retry was appended");
@@ -150,11 +128,10 @@ Test(produce, a_retry_of_an_append_in_flight_joins_it) {
 
 Test(produce, appends_of_a_connection_are_emitted_in_its_order_and_answered_in_order) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_topic(&h, "t", 1, 2);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   for (int32_t i = 0; i < 4; i++) {
     kh_send_produce(&h, c, "t", i % 2, kh_batch_of(&h, (uint32_t)i + 1, -1, -1, -1), -1, 30000);
   }
@@ -179,15 +156,14 @@ Test(produce, appends_of_a_connection_are_emitted_in_its_order_and_answered_in_o
 
 Test(produce, unknown_outcome_that_was_written_is_found_in_the_log) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 2), -1, 30000);
   kop_effect written = h.held[0];
-  let(&r);
+  kh_hold(&h, 0);
   /* the batch gets into the log, the answer does not say so */
   const kop_append *a = written.body;
   kh_batch *b = &log->batches[log->batches_len++];
@@ -207,14 +183,13 @@ Test(produce, unknown_outcome_that_was_written_is_found_in_the_log) {
 
 Test(produce, unknown_outcome_that_was_not_written_is_appended_afresh) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 3), -1, 30000);
-  let(&r);
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_UNKNOWN, 0);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -232,13 +207,12 @@ Test(produce, unknown_outcome_that_was_not_written_is_appended_afresh) {
 
 Test(produce, unknown_outcome_without_a_producer_id_asks_the_client_to_try_again) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
-  let(&r);
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_UNKNOWN, 0);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -249,13 +223,12 @@ Test(produce, unknown_outcome_without_a_producer_id_asks_the_client_to_try_again
 
 Test(produce, fenced_appends_are_made_again_under_the_new_epoch) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
-  let(&r);
+  kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_FENCED, 0);
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
@@ -269,11 +242,10 @@ Test(produce, fenced_appends_are_made_again_under_the_new_epoch) {
 
 Test(produce, a_rejection_goes_to_the_client_at_once_and_the_partition_comes_back) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 3), -1, 30000);
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
@@ -283,7 +255,7 @@ Test(produce, a_rejection_goes_to_the_client_at_once_and_the_partition_comes_bac
     cr_assert_eq(p.error_code, KOP_KAFKA_KAFKA_STORAGE_ERROR);
   }
   kh_answer(&h, 0, KOP_REJECTED, KOP_KAFKA_KAFKA_STORAGE_ERROR);
-  let(&r);
+  kh_hold(&h, 0);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   cr_assert(!kh_receive_produce(&h, c, &p),
             "the partition has to be acquired first, after a while");
@@ -298,13 +270,12 @@ Test(produce, cancelled_and_unsupported_answers_are_survived) {
   static const int32_t outcomes[] = {KOP_CANCELLED, KOP_UNSUPPORTED, KOP_NOT_FOUND};
   for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
     kh h;
-    rule r;
     kh_start(&h, NULL);
     kh_topic(&h, "t", 1, 1);
     kh_conn *c = kh_connect(&h);
-    hold(&h, &r, KOP_EFFECT_APPEND);
+    kh_hold(&h, KH_KIND(APPEND));
     kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
-    let(&r);
+    kh_hold(&h, 0);
     kh_answer(&h, 0, outcomes[i], 0);
     produced p;
     cr_assert(kh_receive_produce(&h, c, &p));
@@ -319,9 +290,8 @@ Test(produce, cancelled_and_unsupported_answers_are_survived) {
 
 Test(produce, parked_requests_time_out_as_not_leader_never_as_out_of_order) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
-  hold(&h, &r, KOP_EFFECT_ACQUIRE);
+  kh_hold(&h, KH_KIND(ACQUIRE));
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 5), -1, 2000);
@@ -336,11 +306,10 @@ Test(produce, parked_requests_time_out_as_not_leader_never_as_out_of_order) {
 
 Test(produce, an_append_that_takes_too_long_is_answered_and_keeps_its_memory) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kop_slice batch = kh_batch_of(&h, 3, 9, 0, 0);
   uint8_t *copy = malloc(batch.len);
   size_t len = batch.len;
@@ -359,7 +328,7 @@ Test(produce, an_append_that_takes_too_long_is_answered_and_keeps_its_memory) {
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(log->end, 3);
   kh_conn *d = kh_connect(&h);
-  let(&r);
+  kh_hold(&h, 0);
   kh_send_produce(&h, d, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 2000);
   cr_assert(kh_receive_produce(&h, d, &p), "the retry finds what became of it");
   cr_assert_eq(p.error_code, 0);
@@ -370,11 +339,10 @@ Test(produce, an_append_that_takes_too_long_is_answered_and_keeps_its_memory) {
 
 Test(produce, goes_on_when_the_client_has_gone) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_log *log = kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
   kh_disconnect(&h, c);
   kh_answer(&h, 0, KOP_DONE, 0);
@@ -388,11 +356,10 @@ Test(produce, goes_on_when_the_client_has_gone) {
 
 Test(produce, to_a_topic_that_is_deleted_meanwhile) {
   kh h;
-  rule r;
   kh_start(&h, NULL);
   kh_topic(&h, "t", 1, 1);
   kh_conn *c = kh_connect(&h);
-  hold(&h, &r, KOP_EFFECT_APPEND);
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kh_topic_gone(&h, 1);
   kh_answer(&h, 0, KOP_CANCELLED, 0);

@@ -12,12 +12,6 @@ static void bounded(kop_engine_config *config) {
   config->kept_read_bytes = 0;
 }
 
-static kh_way hold_reads(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_READ ? KH_HOLD : KH_AUTO;
-}
-
 /* What the open READs may bring. */
 static uint64_t asked(const kh *h) {
   uint64_t sum = 0;
@@ -81,7 +75,7 @@ Test(room, fetches_that_start_together_do_not_ask_for_more_than_may_be_lent) {
   enum { N = 24 };
   kh h;
   start(&h, N);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_conn *c[N];
   for (int32_t i = 0; i < N; i++) {
     c[i] = kh_connect(&h);
@@ -106,7 +100,7 @@ Test(room, one_that_wants_all_leaves_half) {
   start(&h, 2);
   kh_conn *greedy = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   fetch(&h, greedy, 0, 1, INT32_MAX, 1000);
   fetch(&h, other, 1, 1, MIB, 1000);
   cr_assert_eq(h.held_len, 2u);
@@ -123,7 +117,7 @@ Test(room, small_reads_count_as_a_batch_and_joined_ones_not_at_all) {
   enum { N = 24 };
   kh h;
   start(&h, N);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_conn *c = NULL;
   for (int32_t i = 0; i < N; i++) {
     c = kh_connect(&h);
@@ -146,9 +140,9 @@ Test(room, a_read_that_hangs_does_not_stop_the_others) {
   start(&h, 8);
   kh_conn *hung = kh_connect(&h);
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   fetch(&h, hung, 0, 1, INT32_MAX, 500);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   for (int i = 0; i < 50; i++) {
     fetch(&h, c, 1 + i % 7, 1, INT32_MAX, 500);
     cr_assert_eq(with_records(&h, c), 1, "fetch %d", i);
@@ -156,12 +150,6 @@ Test(room, a_read_that_hangs_does_not_stop_the_others) {
   kh_advance(&h, 700);
   cr_assert_eq(with_records(&h, hung), 0);
   kh_stop(&h);
-}
-
-static kh_way hold_sends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_SEND ? KH_HOLD : KH_AUTO;
 }
 
 /* A bound that a single reply fills, which its client does not read. */
@@ -177,10 +165,10 @@ Test(room, who_waits_is_answered_at_max_wait_and_in_order_when_there_is_room) {
   for (int i = 0; i < 4; i++)
     c[i] = kh_connect(&h);
   (void)kh_produce(&h, c[0], "t", 0, kh_batch_of(&h, 2, -1, -1, -1));
-  h.filter = hold_sends;
+  kh_hold(&h, KH_KIND(SEND));
   fetch(&h, c[0], 0, 1, MIB, 60000);
   cr_assert_eq(h.lent, 1u);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   fetch(&h, c[1], 0, 1, MIB, 300);
   fetch(&h, c[2], 0, 1, MIB, 60000);
   fetch(&h, c[3], 0, 1, MIB, 60000);
@@ -188,7 +176,7 @@ Test(room, who_waits_is_answered_at_max_wait_and_in_order_when_there_is_room) {
   kh_advance(&h, 300);
   cr_assert_eq(with_records(&h, c[1]), 0, "max.wait is past");
   kh_disconnect(&h, c[2]); /* one that goes while it waits holds nobody up */
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(h.held_len, 1u);
   fetch(&h, c[1], 0, 1, MIB, 60000); /* joins it */
@@ -207,7 +195,7 @@ Test(room, a_fetch_of_many_partitions_does_not_pass_one_that_waits) {
   kh_conn *c = kh_connect(&h);
   kh_conn *other = kh_connect(&h);
   kh_conn *last = kh_connect(&h);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   fetch(&h, c, 0, N - 2, MIB, 60000);
   cr_assert_leq(asked(&h), (uint64_t)BOUND);
   size_t open = h.held_len;
@@ -240,7 +228,7 @@ Test(room, list_offsets_by_time_is_bounded_too) {
   }
   r.topic.partitions.ptr = parts;
   r.topic.partitions.len = N;
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   kh_request(&h, c, KOP_MSG_LIST_OFFSETS_REQUEST, 8, &r.q, sizeof r.q);
   cr_assert_leq(asked(&h), (uint64_t)BOUND, "%zu READs", h.held_len);
   kop_list_offsets_response p;
@@ -261,7 +249,7 @@ Test(room, a_topic_that_is_deleted_while_its_search_waits) {
   start(&h, N);
   kh_conn *c = kh_connect(&h);
   kh_conn *lister = kh_connect(&h);
-  h.filter = hold_reads;
+  kh_hold(&h, KH_KIND(READ));
   fetch(&h, c, 0, N, MIB, 60000);
   kh_list_request r;
   kh_fill_list(&r, "t", h.now.wall_ms, -1);

@@ -140,19 +140,13 @@ Test(stalled, zero_means_never) {
   kh_stop(&h);
 }
 
-static kh_way hold_appends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_APPEND ? KH_HOLD : KH_AUTO;
-}
-
 /* acks=0 fails and closes the connection, but only after a long poll before it. */
 Test(stalled, a_connection_that_will_be_closed_gives_the_memory_of_its_frame_back) {
   kh h;
   kh_start(&h, two_frames);
   kh_topic(&h, "t", 1, 2);
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_appends;
+  kh_hold(&h, KH_KIND(APPEND));
   kh_send_fetch(&h, c, "t", 1, 0, INT32_MAX, 1);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), 0, 1000);
   uint8_t prefix[4] = {0, 0x10, 0, 0};
@@ -222,12 +216,6 @@ Test(parked, above_the_bound_a_fetch_is_answered_at_once_and_others_go_on_waitin
   kh_stop(&h);
 }
 
-static kh_way hold_sends(kh *h, const kop_effect *fx, void *data) {
-  (void)h;
-  (void)data;
-  return fx->kind == KOP_EFFECT_SEND ? KH_HOLD : KH_AUTO;
-}
-
 static void little_of_each(kop_engine_config *config) {
   config->max_connection_bytes = 64 * 1024;
 }
@@ -242,7 +230,7 @@ Test(parked, replies_that_wait_are_charged_to_their_connection) {
     kh_topic(&h, name, i, 6);
   }
   kh_conn *c = kh_connect(&h);
-  h.filter = hold_sends;
+  kh_hold(&h, KH_KIND(SEND));
   kop_metadata_request q;
   kop_message_init(KOP_MSG_METADATA_REQUEST, &q, sizeof q);
   q.topics.len = -1;
@@ -251,7 +239,7 @@ Test(parked, replies_that_wait_are_charged_to_their_connection) {
     kh_request(&h, c, KOP_MSG_METADATA_REQUEST, 12, &q, sizeof q);
   cr_assert(c->paused);
   cr_assert_lt(asked, 40, "%d replies wait", asked);
-  h.filter = NULL;
+  kh_hold(&h, 0);
   while (h.held_len > 0)
     kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert(!c->paused);
