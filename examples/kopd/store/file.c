@@ -79,6 +79,23 @@ int kopd_file_create(kopd_store *s, const kopd_file_header *header, uint64_t cap
   return 0;
 }
 
+int kopd_file_enter(kopd_store *s, kopd_file *f, const kopd_file_header *header) {
+  uint8_t bytes[KOPD_FILE_HEADER];
+  kopd_file_header_write(bytes, header);
+  struct iovec iov = {bytes, sizeof bytes};
+  f->created_ms = header->created_ms;
+  f->previous = header->previous;
+  return kopd_write_all(s->io, f->fd, &iov, 1, 0);
+}
+
+void kopd_file_discard(kopd_store *s, kopd_file *f) {
+  char path[KOPD_PATH];
+  if (f == NULL) return;
+  kopd_file_path(s, f->number, "log", path);
+  kopd_file_free(s, f);
+  s->io->unlink(s->io->user_data, path);
+}
+
 void kopd_file_add_locked(kopd_store *s, kopd_file *f) {
   kopd_file **link = &s->files;
   while (*link != NULL && (*link)->number < f->number)

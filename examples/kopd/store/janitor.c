@@ -1,6 +1,7 @@
 /*
  * The janitor: the thread that tidies up behind the writer.
  *
+ *   ahead       the file that will follow the active one of a class is made: two syncs that no append should wait for
  *   sealing     a full file gets its footer, which then replaces the index in the heap
  *   retention   runs that are past retention.ms or retention.bytes fall below the log start: first in the catalogue, then
  *               in memory, so that no restart brings them back; a run is retired whole, as Kafka retires a segment
@@ -15,6 +16,46 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+/* ---- ahead ---- */
+
+/* Makes the file that the writer will begin next in a class; takes away one that cannot be that any more. */
+static void make_ahead(kopd_store *s, uint32_t retention_class) {
+  pthread_mutex_lock(&s->lock);
+  kopd_file *stale = s->ahead[retention_class];
+  if (!kopd_ahead_is_due_locked(s, retention_class)) { /* the writer did not wait for it */
+    pthread_mutex_unlock(&s->lock);
+    return;
+  }
+  s->ahead[retention_class] = NULL;
+  kopd_file_header header = {.retention_class = retention_class,
+                             .number = s->next_file++,
+                             .previous = s->last_number[retention_class]};
+  pthread_mutex_unlock(&s->lock);
+  kopd_file_discard(s, stale);
+  header.created_ms = kopd_wall_ms(s);
+  kopd_file *f = NULL;
+  /* A failure is of no account: the writer will meet it, if it lasts. */
+  if (kopd_file_create(s, &header, s->config.file_bytes, &f) != 0) return;
+  pthread_mutex_lock(&s->lock);
+  if (f->previous == s->last_number[retention_class]) {
+    s->ahead[retention_class] = f;
+    f = NULL;
+  }
+  pthread_mutex_unlock(&s->lock);
+  kopd_file_discard(s, f);
+}
+
+static void make_files_ahead(kopd_store *s) {
+  pthread_mutex_lock(&s->lock);
+  uint32_t wanted = s->ahead_wanted;
+  pthread_mutex_unlock(&s->lock);
+  for (uint32_t i = 0; i < KOPD_CLASSES; i++)
+    if ((wanted >> i & 1) != 0) make_ahead(s, i);
+  pthread_mutex_lock(&s->lock);
+  s->ahead_wanted &= ~wanted;
+  pthread_mutex_unlock(&s->lock);
+}
 
 /* ---- sealing ---- */
 
@@ -386,7 +427,9 @@ static bool wait_for_work_locked(kopd_store *s, uint64_t *next_round) {
       *next_round = now + every;
       return true;
     }
-    if (s->stopping || s->sealing_wanted || s->trash != NULL || s->dropping_wanted) return false;
+    if (s->stopping || s->ahead_wanted != 0 || s->sealing_wanted || s->trash != NULL ||
+        s->dropping_wanted)
+      return false;
     /* Dropped files are looked at again at their deadline; a second more or less does not matter. */
     uint64_t wake = s->dropped != NULL ? now + UINT64_C(1000000000) : UINT64_MAX;
     if (every != 0 && *next_round < wake) wake = *next_round;
@@ -425,6 +468,7 @@ void *kopd_janitor_main(void *store) {
     s->dropping_wanted = false;
     pthread_mutex_unlock(&s->lock);
     if (stopping && wanted == s->cleans_done) break;
+    make_files_ahead(s);
     empty_trash(s);
     if (whole) {
       clean_round(s);

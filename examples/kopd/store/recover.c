@@ -265,6 +265,11 @@ static int open_file(recovery *r, found *f) {
   file->created_ms = f->header.created_ms;
   file->previous = f->header.previous;
   f->cleaned = (f->header.flags & KOPD_FILE_CLEANED) != 0;
+  if (file->size == KOPD_FILE_HEADER && f->header.previous_end == 0 && rc == 0) {
+    kopd_file_discard(s, file); /* made ahead, and never used */
+    f->file = NULL;
+    return 1;
+  }
   read_footer(f);
   return 0;
 }
@@ -280,7 +285,7 @@ static void relate(recovery *r) {
   for (size_t i = 0; i < r->len; i++) {
     const found *f = &r->items[i];
     found *previous = f->header.previous == 0 ? NULL : find(r, f->header.previous);
-    if (previous != NULL) {
+    if (previous != NULL && f->header.previous_end != 0) {
       previous->has_successor = true;
       previous->end = f->header.previous_end;
     }

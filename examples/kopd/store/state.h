@@ -322,6 +322,8 @@ struct kopd_store {
   kopd_file *dropped; /* unlinked and still pinned */
   kopd_file *trash;   /* no longer listed and not pinned: the janitor unmaps them */
   kopd_file *active[KOPD_CLASSES];
+  kopd_file *ahead[KOPD_CLASSES]; /* made by the janitor to follow the active one; not listed yet */
+  uint32_t ahead_wanted;          /* bit per class */
   uint64_t last_number[KOPD_CLASSES]; /* newest file of each class, for the next one's header */
   uint64_t last_end[KOPD_CLASSES];    /* and where its frames end */
   uint64_t next_file;                 /* number of the next file: larger than any that exists */
@@ -418,9 +420,16 @@ int kopd_write_all(const kopd_io *io, int fd, struct iovec *iov, size_t count, u
 void kopd_file_path(const kopd_store *s, uint64_t number, const char *suffix, char out[KOPD_PATH]);
 /* A file object with nothing open. NULL for want of memory. */
 kopd_file *kopd_file_new(uint64_t number, uint32_t retention_class);
-/* A new file, opened, headed, mapped and durable under its name; not yet among the store's. 0 or -errno. Not locked. */
+/*
+ * A new file, opened, headed, mapped and durable under its name; not yet among the store's. With previous_end 0 it is one made
+ * ahead. 0 or -errno. Not locked.
+ */
 int kopd_file_create(kopd_store *s, const kopd_file_header *header, uint64_t capacity,
                      kopd_file **out);
+/* Takes a file made ahead into use: gives it its real header. 0 or -errno. Not locked. */
+int kopd_file_enter(kopd_store *s, kopd_file *f, const kopd_file_header *header);
+/* Ends a file that is in no list, name and all. Not locked. NULL is fine. */
+void kopd_file_discard(kopd_store *s, kopd_file *f);
 void kopd_file_add_locked(kopd_store *s, kopd_file *f);
 void kopd_file_unlist_locked(kopd_store *s, kopd_file *f);
 /* Ends its life in memory: mappings, descriptor, arrays. Nobody may know it any more. */
@@ -457,6 +466,8 @@ void kopd_appends_push_locked(kopd_store *s, kopd_op *op, kopd_partition *p);
  * let go meanwhile. True: signal writer_wakes, best without the lock.
  */
 bool kopd_appends_begin_locked(kopd_store *s, kopd_store_client *client);
+/* Whether the active file of a class is half full and the one to follow it is not made yet. */
+bool kopd_ahead_is_due_locked(const kopd_store *s, uint32_t retention_class);
 /* The writer has work and sleeps; said once: true obliges to signal it. */
 bool kopd_writer_is_due_locked(kopd_store *s);
 

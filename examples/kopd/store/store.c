@@ -303,6 +303,8 @@ void kopd_store_close(kopd_store *s) {
     kopd_topic_withdraw_locked(s, t);
     kopd_topic_free(t);
   }
+  for (uint32_t i = 0; i < KOPD_CLASSES; i++)
+    kopd_file_discard(s, s->ahead[i]);
   free_files(s, s->files);
   free_files(s, s->dropped);
   free_files(s, s->trash);

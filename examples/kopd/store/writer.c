@@ -51,7 +51,7 @@ struct kopd_writer {
   kopd_op *ops[KOPD_GROUP_OPS]; /* appends and ACQUIREs in order */
   uint32_t ops_count;
   uint64_t bytes;
-  bool may_begin; /* this thread may begin a file, which syncs */
+  bool may_begin; /* this thread may make a file, which syncs */
   int create_rc;  /* why no file could be begun, or 0 */
   part parts[MAX_PARTS];
   uint32_t parts_count;
@@ -82,18 +82,35 @@ static void file_is_full_locked(kopd_store *s, kopd_file *f) {
   pthread_cond_signal(&s->janitor_wakes);
 }
 
-/* Begins a file for the class with room for a frame of that size. The lock is let go meanwhile. */
+/* The file that was made ahead for the class, if it can follow the present one and take a frame of that size. */
+static kopd_file *ahead_locked(const kopd_store *s, uint32_t retention_class, uint64_t frame) {
+  kopd_file *f = s->ahead[retention_class];
+  if (f == NULL || f->previous != s->last_number[retention_class]) return NULL;
+  return KOPD_FILE_HEADER + frame <= f->map_len ? f : NULL;
+}
+
+/*
+ * Begins a file for the class with room for a frame of that size: the one made ahead, or else a new one, which waits for the
+ * disk twice. The lock is let go meanwhile.
+ */
 static int file_begin_locked(kopd_store *s, uint32_t retention_class, uint64_t frame) {
+  kopd_file *f = ahead_locked(s, retention_class, frame);
+  if (f != NULL) s->ahead[retention_class] = NULL;
   kopd_file_header header = {.retention_class = retention_class,
-                             .number = s->next_file++,
+                             .number = f != NULL ? f->number : s->next_file++,
                              .previous = s->last_number[retention_class],
                              .previous_end = s->last_end[retention_class]};
   uint64_t capacity = s->config.file_bytes;
   if (capacity < KOPD_FILE_HEADER + frame) capacity = KOPD_FILE_HEADER + frame;
   pthread_mutex_unlock(&s->lock);
   header.created_ms = kopd_wall_ms(s);
-  kopd_file *f = NULL;
-  int rc = kopd_file_create(s, &header, capacity, &f);
+  int rc = 0;
+  if (f == NULL) {
+    rc = kopd_file_create(s, &header, capacity, &f);
+  } else {
+    rc = kopd_file_enter(s, f, &header);
+    if (rc != 0) kopd_file_discard(s, f);
+  }
   pthread_mutex_lock(&s->lock);
   if (rc != 0) return rc;
   kopd_file_add_locked(s, f);
@@ -122,7 +139,7 @@ static int part_for_locked(kopd_store *s, uint32_t retention_class, uint64_t fra
   if (at >= 0) return at;
   if (w->parts_count == MAX_PARTS) return MAX_PARTS;
   if (f == NULL) {
-    if (!w->may_begin) return MAX_PARTS;
+    if (!w->may_begin && ahead_locked(s, retention_class, frame) == NULL) return MAX_PARTS;
     /* A successor's header says where this file ends, so it begins when this one's part is written. */
     for (uint32_t i = 0; i < w->parts_count; i++)
       if (w->parts[i].file->retention_class == retention_class) return MAX_PARTS;
@@ -368,6 +385,19 @@ static void write_group(kopd_store *s) {
 
 /* ---- 3. publish ---- */
 
+bool kopd_ahead_is_due_locked(const kopd_store *s, uint32_t retention_class) {
+  const kopd_file *f = s->active[retention_class], *ahead = s->ahead[retention_class];
+  if (s->db == NULL || f == NULL || f->committed < f->map_len / 2) return false;
+  return ahead == NULL || ahead->previous != f->number;
+}
+
+static void want_ahead_locked(kopd_store *s, uint32_t retention_class) {
+  uint32_t bit = 1u << retention_class;
+  if ((s->ahead_wanted & bit) != 0 || !kopd_ahead_is_due_locked(s, retention_class)) return;
+  s->ahead_wanted |= bit;
+  pthread_cond_signal(&s->janitor_wakes);
+}
+
 static void settle_part_locked(kopd_store *s, part *p) {
   kopd_file *f = p->file;
   if (p->rc == 0) {
@@ -380,10 +410,13 @@ static void settle_part_locked(kopd_store *s, part *p) {
       f->state = KOPD_FILE_ABANDONED;
       f->trusted = false;
       f->unsettled = p->outcome == KOP_UNKNOWN;
+      /* Its successor's header is a witness, and durable before anything else happens: one made ahead will not do. */
+      if (s->ahead[f->retention_class] != NULL) s->ahead[f->retention_class]->previous = UINT64_MAX;
       s->active[f->retention_class] = NULL;
     }
   }
   if (p->full && f->state == KOPD_FILE_ACTIVE) file_is_full_locked(s, f);
+  want_ahead_locked(s, f->retention_class);
 }
 
 static void publish_append_locked(kopd_store *s, kopd_op *op) {

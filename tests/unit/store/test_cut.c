@@ -8,7 +8,7 @@
 #include "folder.h"
 #include "store/guard.h"
 
-enum { SIZE = 1000, FRAME = 48 + SIZE, FILE_BYTES = 64 + 20 * FRAME, BATCHES = 50 };
+enum { SIZE = 1000, FRAME = 48 + SIZE, FILE_BYTES = 64 + 20 * FRAME, BATCHES = 48 };
 
 static char lines[8192];
 
@@ -52,7 +52,7 @@ static void lead(world *w) {
   w->epoch = driver_acquire(&w->d, w->id)->acquired.epoch;
 }
 
-/* Offsets 0 to 49 in three files of 20, 20 and 10 batches; the first two are sealed. */
+/* Offsets 0 to 47 in three files of 20, 20 and 8 batches; the first two are sealed. */
 static void begin(world *w) {
   cr_assert_eq(kopd_guard_install(), 0);
   w->f = folder_make();

@@ -106,6 +106,62 @@ static void expect_all(const folder *f, int64_t n) {
 
 static char names[64][64];
 
+/* The header of the only file that holds nothing, as it was made ahead. */
+static void read_header(const folder *f, const char *name, uint8_t header[64]) {
+  FILE *file = fopen(folder_log(f, name), "rb");
+  cr_assert_eq(fread(header, 1, 64, file), 64u);
+  fclose(file);
+}
+
+static void write_header(const folder *f, const char *name, const uint8_t header[64]) {
+  FILE *file = fopen(folder_log(f, name), "r+b");
+  if (file == NULL) file = fopen(folder_log(f, name), "wb");
+  cr_assert_eq(fwrite(header, 1, 64, file), 64u);
+  fclose(file);
+}
+
+Test(recovery, a_file_made_ahead) {
+  folder f = folder_make();
+  driver d;
+  kopd_store *s = opened(&f, &d);
+  uint8_t header[64];
+  cr_assert_eq(driver_create(&d, "t", 1, NULL, NULL)->outcome, KOP_DONE);
+  uint64_t id = driver_id(&d, "t", 0);
+  int32_t epoch = driver_acquire(&d, id)->acquired.epoch;
+  for (int i = 0; i < 15; i++)
+    driver_append(&d, id, epoch, SIZE, (uint32_t)i, i);
+  kopd_store_clean(s);
+  cr_assert_eq(folder_logs(&f, names, 64), 2u, "the first is more than half full");
+  cr_assert_eq(folder_size(folder_log(&f, names[1])), 64);
+  read_header(&f, names[1], header);
+  catalogue before = catalogue_read(&f);
+  closed(s, &d);
+  cr_assert_eq(folder_logs(&f, names, 64), 1u, "a clean stop leaves none");
+  catalogue_put_back(&before);
+
+  write_header(&f, "0000000000000002.log", header); /* a crash does */
+  s = opened(&f, &d);
+  cr_assert_str_eq(lines, "");
+  cr_assert_eq(folder_logs(&f, names, 64), 1u);
+  epoch = driver_acquire(&d, id)->acquired.epoch;
+  for (int i = 15; i < 19; i++)
+    driver_append(&d, id, epoch, SIZE, (uint32_t)i, i);
+  kopd_store_clean(s);
+  cr_assert_eq(folder_logs(&f, names, 64), 2u);
+  read_header(&f, names[1], header);
+  for (int i = 19; i < 25; i++)
+    cr_assert_eq(driver_append(&d, id, epoch, SIZE, (uint32_t)i, i)->base_offset, i);
+  cr_assert_eq(folder_logs(&f, names, 64), 2u, "it is what is written on");
+  cr_assert_eq(folder_size(folder_log(&f, names[1])), 64 + 5 * FRAME);
+  kopd_store_clean(s);
+  before = catalogue_read(&f);
+  closed(s, &d);
+  catalogue_put_back(&before);
+  write_header(&f, names[1], header); /* the power went before its real header was on disk */
+  expect_all(&f, 25);
+  folder_remove(&f);
+}
+
 Test(recovery, nothing_wrong) {
   folder f = with_batches(50);
   cr_assert_eq(folder_logs(&f, names, 64), 3u);
