@@ -75,8 +75,8 @@ static void on_migrated(kopi_ps *s, kopi_ps_conn *c, const kopi_ps_command *m) {
 }
 
 static void to_producer(kopi_ps *s, kopi_ps_conn *c, const kopi_ps_command *m) {
-  kopi_ps_producer *p = producer_on(s, c, m->id);
-  if (p == NULL) return;
+  kopi_ps_producer *p = kopi_map_u64_find(&s->producers, m->id);
+  if (p == NULL || p->written_on != c->id) return;
   if (m->kind == KOPI_PS_SEND_RECEIPT) {
     kopi_ps_producer_on_receipt(s, p, m);
   } else {

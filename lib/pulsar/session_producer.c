@@ -66,6 +66,7 @@ static void opened(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_command *c) {
   p->schema_version = version;
   p->last_known_id = c->last_sequence_id;
   p->max_message_bytes = c->conn->max_message_bytes;
+  p->written_on = c->conn->id;
   if (c->topic_epoch >= 0) p->topic_epoch = c->topic_epoch;
   p->resent = kopi_ps_producer_resend(s, p);
 }

@@ -14,6 +14,7 @@ typedef struct kopi_ps_producer {
   uint32_t flags;
   uint32_t resent; /* of the latest READY */
   uint32_t max_message_bytes;
+  uint64_t written_on;   /* the connection whose receipts count */
   uint64_t epoch;        /* of the next PRODUCER */
   int64_t topic_epoch;   /* -1: none */
   int64_t last_known_id; /* PRODUCER_SUCCESS.last_sequence_id */

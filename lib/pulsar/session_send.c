@@ -174,11 +174,6 @@ void kopi_ps_producer_hold(kopi_ps *s, kopi_ps_producer *p) {
 
 /* ---- answers ---- */
 
-static void out_of_order(kopi_ps *s, kopi_ps_producer *p) {
-  kopi_ps_conn_fail_text(s, p->attach.conn, KOP_PULSAR_BAD_ANSWER,
-                         "a receipt for another entry than the oldest");
-}
-
 /* Whether that is the answer to the entry: brokers name a batch by its first or its highest sequence id. */
 static bool names(const kopi_ps_entry *e, uint64_t sequence_id) {
   return sequence_id == e->sequence_id || sequence_id == e->highest_sequence_id;
@@ -188,15 +183,27 @@ static bool is_after(const kopi_ps_entry *e, uint64_t sequence_id) {
   return sequence_id > e->sequence_id && sequence_id > e->highest_sequence_id;
 }
 
+/* Errors may overtake the receipts of what was sent before. */
+static kopi_ps_entry *find(const kopi_ps_producer *p, uint64_t sequence_id) {
+  for (kopi_link *link = p->pending.next; link != &p->pending; link = link->next) {
+    kopi_ps_entry *e = entry_of(link);
+    if (!e->settled && e->handed && names(e, sequence_id)) return e;
+  }
+  return NULL;
+}
+
+/*
+ * Receipts come in order. One for a newer entry says that an older one was lost on the way, or was never sent. While the
+ * producer is not READY its connection may still bring receipts: the oldest entry's counts, the rest is sent again.
+ */
 void kopi_ps_producer_on_receipt(kopi_ps *s, kopi_ps_producer *p, const kopi_ps_command *c) {
   kopi_ps_entry *e = oldest(p);
   if (e == NULL) return;
-  if (!names(e, c->sequence_id)) {
-    if (is_after(e, c->sequence_id)) out_of_order(s, p);
-    return;
-  }
-  if (!e->handed) {
-    out_of_order(s, p);
+  if (!names(e, c->sequence_id) || !e->handed) {
+    bool wrong = names(e, c->sequence_id) || is_after(e, c->sequence_id);
+    if (wrong && p->attach.state == KOPI_PS_READY)
+      kopi_ps_conn_fail_text(s, c->conn, KOP_PULSAR_BAD_ANSWER,
+                             "a receipt for another entry than the oldest");
     return;
   }
   e->id = c->message_id;
@@ -229,17 +236,16 @@ void kopi_ps_producer_on_error(kopi_ps *s, kopi_ps_producer *p, const kopi_ps_co
   if (p->attach.state != KOPI_PS_READY) return;
   kopi_ps_why why = {
       .outcome = KOP_PULSAR_REFUSED, .server_error = c->server_error, .text = c->text};
-  kopi_ps_entry *e = oldest(p);
-  bool is_for_it = e != NULL && e->handed && names(e, c->sequence_id);
+  kopi_ps_entry *e = find(p, c->sequence_id);
   if (is_the_end(c->server_error)) {
     kopi_ps_attach_end(s, &p->attach, &why);
   } else if (c->server_error == KOP_PULSAR_NOT_ALLOWED_ERROR) {
-    if (!is_for_it) return;
+    if (e == NULL) return;
     settle(e, KOP_PULSAR_REFUSED, c->server_error);
     arm(s, p);
     kopi_ps_producer_pump(s, p);
   } else {
-    if (c->server_error == KOP_PULSAR_CHECKSUM_ERROR && is_for_it && !is_intact(e))
+    if (c->server_error == KOP_PULSAR_CHECKSUM_ERROR && e != NULL && !is_intact(e))
       settle(e, KOP_PULSAR_CORRUPTED, c->server_error);
     kopi_ps_attach_again(s, &p->attach, &why);
     arm(s, p);

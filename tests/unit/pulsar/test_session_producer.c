@@ -443,6 +443,32 @@ Test(session_producer, every_send_error) {
   }
 }
 
+/* A real broker refuses what comes after a take-over before it acknowledges what came ahead of it. */
+Test(session_producer, an_error_that_overtakes_receipts) {
+  fb f;
+  uint64_t p = silent(&f, KOP_PULSAR_EXCLUSIVE);
+  send_some(&f, p, 1, 3);
+  fb_forget(&f);
+  fb_send_error(&f, 3, p, 2, KOP_PULSAR_NOT_ALLOWED_ERROR);
+  fb_expect(&f, ""); /* told in the order of the sends */
+  fb_receipt(&f, 3, p, 1, 1, 1);
+  fb_receipt(&f, 3, p, 3, 1, 2);
+  fb_expect(&f, "receipt 1 ctx=1 1:1\n"
+                "send_failed 1 ctx=2 refused NotAllowedError maybe\n"
+                "receipt 1 ctx=3 1:2\n");
+  send_some(&f, p, 4, 5);
+  fb_forget(&f);
+  fb_send_error(&f, 3, p, 5, KOP_PULSAR_PERSISTENCE_ERROR);
+  fb_receipt(&f, 3, p, 4, 1, 3);
+  fb_run(&f);
+  cr_assert(fb_saw(&f, "producer_down 1 refused PersistenceError no\n"));
+  cr_assert(fb_saw(&f, "receipt 1 ctx=4 1:3\n"));
+  f.mute = 0;
+  fb_pass(&f, 200);
+  cr_assert(fb_saw(&f, "resent=1\n3 > SEND 1 seq=5 n=1\nreceipt 1 ctx=5 7:0\n"));
+  fb_free(&f);
+}
+
 Test(session_producer, a_payload_changed_after_the_send_fails_alone) {
   fb f;
   uint64_t p = silent(&f, KOP_PULSAR_SHARED);
