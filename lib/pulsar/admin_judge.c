@@ -84,7 +84,7 @@ static uint32_t judge(int32_t status, uint8_t spoken, kop_slice reason) {
 kop_status kop_pulsar_admin_judge(const kop_pulsar_admin_answer *answer, kop_arena *arena,
                                   kop_pulsar_admin_verdict *out) {
   kop_pulsar_admin_answer a;
-  kop_pulsar_admin_verdict v = {.size = sizeof v};
+  kop_pulsar_admin_verdict v = {.size = sizeof v, .reason = {(const uint8_t *)"", 0}};
   kop_status status = kopi_admin_answer_load(answer, &a);
   if (status != KOP_OK) return status;
   if (a.status < 200 || a.status > 599) return KOP_ERR_MALFORMED;
