@@ -13,7 +13,7 @@
  *              offset delta                          its place in the batch
  *
  *   to_pulsar.c walks the records of one batch and makes entries of them: pieces no larger than an entry may be
- *     message.c writes one message
+ *     message.c writes one message, entry.c the head of an entry
  *   to_kafka.c looks at an entry and says what it is: a hole, a chunk, or one of
  *     from_messages.c   Pulsar's format, whoever wrote it, becomes one batch
  *     from_batches.c    the plug-in's formats: whole batches and message sets, renumbered

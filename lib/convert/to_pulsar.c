@@ -12,56 +12,16 @@
 #include <string.h>
 
 #include "base/sized.h"
-#include "convert/convert.h"
-#include "convert/facts.h"
 #include "convert/message.h"
-#include "convert/native.h"
 #include "convert/property.h"
+#include "convert/writing.h"
 #include "record/batch.h"
 #include "record/layout.h"
 
 enum {
   DEFAULT_ENTRY = 5 * 1024 * 1024,
-  HEAD_FIXED =
-      128 + KOPI_FACTS_MAX, /* more than a head takes beside producer name, properties and key */
-  HEAD_KEY_MAX = 1024,      /* a longer key is not repeated in the head */
-  PER_PROPERTY = 24,
   RESERVED_FLAGS = ~(KOP_TO_PULSAR_TRUST_CRC | KOP_TO_PULSAR_COUNT_MESSAGES | KOP_TO_PULSAR_RESTORE)
 };
-
-/* Where the walk over the records is; a copy goes back to it. */
-typedef struct cursor {
-  const uint8_t *p;
-  int32_t index; /* of the next record */
-  int32_t delta; /* of the next place */
-} cursor;
-
-typedef struct job {
-  kop_convert *c;
-  kop_to_pulsar_options options;
-  kop_batch_head head;
-  const uint8_t *batch;
-  size_t len;
-  const uint8_t *end; /* of the records */
-  int32_t compression;
-  int32_t dense; /* deltas are 0, 1, 2, ... whatever the records say */
-  int32_t indivisible;
-  size_t head_room; /* bound of an entry's head without its key */
-  size_t budget;    /* bound of a payload */
-} job;
-
-/* The messages between two cursors. */
-typedef struct piece {
-  cursor from;
-  int32_t num_messages;
-  int32_t count;
-  int64_t first_timestamp; /* of its first record */
-  int64_t max_timestamp;
-  kop_slice key;          /* of its first record */
-  kop_slice native;       /* what its records keep of a native entry; null: nothing */
-  int32_t native_changes; /* it ends where they keep something else */
-  kopi_kept kept;
-} piece;
 
 void kop_to_pulsar_options_init(kop_to_pulsar_options *options, size_t size) {
   kop_to_pulsar_options defaults = {
@@ -91,7 +51,7 @@ static kop_status check_options(const kop_to_pulsar_options *o) {
 /* ---- the records of the batch -------------------------------------------------------------------- */
 
 /* Decompresses the records behind each other into `plain`. */
-static kop_status decompress(job *j, int32_t codec, const uint8_t *bytes, size_t len) {
+static kop_status decompress(kopi_writing *j, int32_t codec, const uint8_t *bytes, size_t len) {
   kop_convert *c = j->c;
   kop_status status = kopi_convert_decoder(c);
   if (status == KOP_OK) status = kopi_decoder_begin(c->decoder, codec, 2, bytes, len);
@@ -112,7 +72,7 @@ static kop_status decompress(job *j, int32_t codec, const uint8_t *bytes, size_t
                           : kopi_convert_fail(c, status, "the batch cannot be decompressed");
 }
 
-static kop_status open_batch(job *j, cursor *first) {
+static kop_status open_batch(kopi_writing *j, kopi_cursor *first) {
   kop_convert *c = j->c;
   size_t size;
   int32_t magic;
@@ -150,12 +110,12 @@ static kop_status open_batch(job *j, cursor *first) {
     records = c->plain.data;
     j->end = records + c->plain.len;
   }
-  *first = (cursor){.p = records};
+  *first = (kopi_cursor){.p = records};
   return KOP_OK;
 }
 
 /* The record at the cursor, which stays; `next` is behind it. */
-static kop_status parse_record(const job *j, const cursor *at, kopi_record2 *r,
+static kop_status parse_record(const kopi_writing *j, const kopi_cursor *at, kopi_record2 *r,
                                const uint8_t **next) {
   int32_t size;
   const uint8_t *p = kopi_varint_read2(at->p, j->end, &size);
@@ -172,7 +132,7 @@ static kop_status parse_record(const job *j, const cursor *at, kopi_record2 *r,
 
 /* ---- pieces -------------------------------------------------------------------------------------- */
 
-static void put_record(const job *j, const kopi_record2 *r, int64_t timestamp,
+static void put_record(const kopi_writing *j, const kopi_record2 *r, int64_t timestamp,
                        const kopi_kept *kept, kopi_buf *out) {
   if ((j->head.attributes & KOP_BATCH_CONTROL) != 0) {
     kopi_message_put_control(r, timestamp, j->options.control_key, out);
@@ -184,7 +144,7 @@ static void put_record(const job *j, const kopi_record2 *r, int64_t timestamp,
 }
 
 /* Appends the holes before a delta, as far as `most` bytes of `out` go; 0 if not all. */
-static int put_holes(cursor *at, int32_t delta, size_t most, kopi_buf *out) {
+static int put_holes(kopi_cursor *at, int32_t delta, size_t most, kopi_buf *out) {
   while (at->delta < delta && out->len + KOPI_MESSAGE_HOLE <= most && out->status == KOP_OK) {
     kopi_message_put_hole(out);
     at->delta++;
@@ -196,15 +156,11 @@ static int same_native(kop_slice a, kop_slice b) {
   return (a.ptr == NULL) == (b.ptr == NULL) && kopi_slice_equal(a, b);
 }
 
-/* 1 for a batch that has nothing to say beyond its records. */
-static int is_plain(const job *j) {
-  return !j->indivisible && (j->head.attributes & ~KOP_BATCH_CODEC_MASK) == 0;
-}
-
 /* Fills `out` with messages from the cursor on, until `most` bytes are there or the batch ends. Moves the cursor behind them. */
-static kop_status fill(const job *j, cursor *at, size_t most, piece *s, kopi_buf *out) {
+static kop_status fill(const kopi_writing *j, kopi_cursor *at, size_t most, kopi_piece *s,
+                       kopi_buf *out) {
   int restore = (j->options.flags & KOP_TO_PULSAR_RESTORE) != 0;
-  *s = (piece){.from = *at, .first_timestamp = -1, .max_timestamp = -1};
+  *s = (kopi_piece){.from = *at, .first_timestamp = -1, .max_timestamp = -1};
   size_t start = out->len;
   most += start;
   kopi_kept kept;
@@ -217,7 +173,7 @@ static kop_status fill(const job *j, cursor *at, size_t most, piece *s, kopi_buf
     int64_t timestamp = kopi_wrap_add(j->head.base_timestamp, r.timestamp_delta);
     if (restore) {
       kopi_native_find(r.headers, r.header_count, &kept);
-      kept.native_times = kept.entry.ptr != NULL && is_plain(j);
+      kept.native_times = kept.entry.ptr != NULL && kopi_writing_is_plain(j);
       s->native_changes = s->count > 0 && !same_native(kept.entry, s->native);
       if (s->native_changes) break;
       if (s->count == 0) most -= kept.entry.len < most ? kept.entry.len : most;
@@ -248,156 +204,17 @@ static kop_status fill(const job *j, cursor *at, size_t most, piece *s, kopi_buf
   return out->status;
 }
 
-static int at_end(const job *j, const cursor *at) {
+static int at_end(const kopi_writing *j, const kopi_cursor *at) {
   return at->index == j->head.count && at->delta > j->head.last_offset_delta;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------- */
+/* ---- payloads ------------------------------------------------------------------------------------- */
 
-static void describe(const job *j, const piece *s, int whole, kop_convert_facts *facts) {
-  const kop_batch_head *head = &j->head;
-  kopi_facts_init(facts);
-  facts->producer_id = head->producer_id;
-  facts->producer_epoch = head->producer_epoch;
-  facts->base_sequence = head->base_sequence;
-  facts->leader_epoch = head->leader_epoch;
-  facts->attributes = (uint16_t)head->attributes & ~(int32_t)KOP_BATCH_CODEC_MASK;
-  if (j->options.format == KOP_CONVERT_KAFKA) return;
-  facts->base_timestamp = head->base_timestamp;
-  facts->max_timestamp = head->max_timestamp;
-  facts->has_base = whole && head->base_timestamp != s->first_timestamp;
-  int fixed = whole || (head->attributes & KOP_BATCH_LOG_APPEND_TIME) != 0;
-  facts->has_max = fixed && head->max_timestamp != s->max_timestamp;
-}
-
-static kop_status write_head(job *j, const piece *s, kop_slice payload, size_t plain_len, int whole,
-                             kop_convert_entry *entry) {
-  static const uint8_t format_name[] = "entry.format";
-  static const uint8_t format_kafka[] = "kafka";
-  kop_convert *c = j->c;
-  const kop_to_pulsar_options *o = &j->options;
-  int kafka = o->format == KOP_CONVERT_KAFKA;
-  kopi_buf_reset(&c->scratch);
-  size_t properties_size = (o->properties_count + 2) * sizeof(kop_pulsar_property);
-  uint8_t *scratch = kopi_buf_reserve(&c->scratch, properties_size + KOPI_FACTS_MAX + HEAD_KEY_MAX);
-  if (scratch == NULL) return c->scratch.status;
-  kop_pulsar_property *properties = (kop_pulsar_property *)(void *)scratch;
-  uint8_t *facts_text = scratch + properties_size;
-  kop_convert_facts facts;
-  describe(j, s, whole, &facts);
-  size_t n = 0;
-  if (kafka) {
-    properties[n++] = (kop_pulsar_property){{format_name, sizeof format_name - 1},
-                                            {format_kafka, sizeof format_kafka - 1}};
-  }
-  /* What a native producer wrote, and nothing else, is a native entry again. */
-  if (s->native.ptr == NULL || !is_plain(j)) {
-    properties[n++] = (kop_pulsar_property){kopi_facts_name(),
-                                            {facts_text, kopi_facts_write(&facts, facts_text)}};
-  }
-  if (o->properties_count != 0) {
-    memcpy(properties + n, o->properties, o->properties_count * sizeof *properties);
-    n += o->properties_count;
-  }
-
-  kop_pulsar_metadata md;
-  kop_pulsar_metadata_init(&md);
-  md.present = KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID |
-               KOP_PULSAR_HAS_PUBLISH_TIME | KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
-  md.producer_name = o->producer_name;
-  md.sequence_id = entry->sequence_id;
-  md.publish_time = (uint64_t)o->publish_time_ms;
-  md.num_messages_in_batch = entry->num_messages;
-  if ((o->flags & KOP_TO_PULSAR_COUNT_MESSAGES) != 0) {
-    md.present |= KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID;
-    md.highest_sequence_id = entry->highest_sequence_id;
-  }
-  if (s->native.ptr != NULL) {
-    const kop_pulsar_metadata *kept = &s->kept.metadata;
-    md.present |= kept->present;
-    md.producer_name = kept->producer_name;
-    md.sequence_id = kept->sequence_id;
-    md.publish_time = kept->publish_time;
-    md.replicated_from = kept->replicated_from;
-    md.replicate_to = kept->replicate_to;
-    md.schema_version = kept->schema_version;
-    md.schema_id = kept->schema_id;
-    md.deliver_at_time = kept->deliver_at_time;
-    entry->sequence_id = kept->sequence_id;
-  }
-  if (!kafka && j->compression != KOP_PULSAR_COMPRESSION_NONE) {
-    md.present |= KOP_PULSAR_HAS_COMPRESSION | KOP_PULSAR_HAS_UNCOMPRESSED_SIZE;
-    md.compression = j->compression;
-    md.uncompressed_size = (uint32_t)plain_len;
-  }
-  kop_slice key = s->key;
-  if ((j->head.attributes & KOP_BATCH_CONTROL) != 0) key = o->control_key;
-  kopi_key_form form = kopi_key_form_of(key, o->key);
-  if (!kafka && form.present && form.text_len <= HEAD_KEY_MAX) {
-    uint8_t *text = facts_text + KOPI_FACTS_MAX;
-    kopi_key_write(text, key, &form);
-    md.present |= KOP_PULSAR_HAS_PARTITION_KEY;
-    md.partition_key = (kop_slice){text, form.text_len};
-    if (form.coded) md.present |= KOP_PULSAR_HAS_PARTITION_KEY_B64_ENCODED;
-    md.partition_key_b64_encoded = form.coded != 0;
-  }
-
-  size_t room = j->head_room + HEAD_KEY_MAX + s->native.len;
-  uint8_t *p = kopi_buf_reserve(&c->heads, room);
-  if (p == NULL) return c->heads.status;
-  size_t len;
-  kop_status status = kop_pulsar_entry_write(&md, properties, n, &payload, 1, p, room, &len);
-  if (status != KOP_OK) return status;
-  c->heads.len += len;
-  entry->head.len = len;
-  return KOP_OK;
-}
-
-/* Adds an entry to the list. Its slices are lengths only until the buffers stand still. */
-static kop_status add_entry(job *j, const piece *s, kop_slice payload, size_t plain_len,
-                            int whole) {
-  kop_convert *c = j->c;
-  size_t n = c->list.len / sizeof(kop_convert_entry);
-  kop_convert_entry entry = {
-      .payload = payload,
-      .max_timestamp = s->max_timestamp,
-      .sequence_id = j->options.sequence_id + n,
-      .first_delta = s->from.delta,
-      .num_messages = s->num_messages,
-      .count = s->count,
-  };
-  if (whole || (j->head.attributes & KOP_BATCH_LOG_APPEND_TIME) != 0) {
-    entry.max_timestamp = j->head.max_timestamp;
-  }
-  if ((j->options.flags & KOP_TO_PULSAR_COUNT_MESSAGES) != 0) {
-    entry.sequence_id = j->options.sequence_id + (uint64_t)s->from.delta;
-    entry.highest_sequence_id = entry.sequence_id + (uint64_t)s->num_messages - 1;
-  }
-  kop_status status = write_head(j, s, payload, plain_len, whole, &entry);
-  if (status != KOP_OK) return status;
-  kopi_buf_put(&c->list, &entry, sizeof entry);
-  return c->list.status;
-}
-
-static void fix_slices(job *j) {
-  kop_convert *c = j->c;
-  kop_convert_entry *entries = (kop_convert_entry *)(void *)c->list.data;
-  size_t n = c->list.len / sizeof *entries;
-  const uint8_t *head = c->heads.data;
-  const uint8_t *payload = j->options.format == KOP_CONVERT_KAFKA ? j->batch : c->data.data;
-  for (size_t i = 0; i < n; i++) {
-    entries[i].head.ptr = head;
-    entries[i].payload.ptr = payload;
-    head += entries[i].head.len;
-    payload += entries[i].payload.len;
-  }
-}
-
-static kop_status too_large(const job *j) {
+static kop_status too_large(const kopi_writing *j) {
   return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "a record is larger than an entry may be");
 }
 
-static kop_status one_append(const job *j, const piece *s) {
+static kop_status one_append(const kopi_writing *j, const kopi_piece *s) {
   return kopi_convert_fail(
       j->c, KOP_ERR_LIMIT,
       s->native_changes ? "the records keep facts of several entries, and have a producer id: "
@@ -407,10 +224,10 @@ static kop_status one_append(const job *j, const piece *s) {
 }
 
 /* Plain pieces go straight into what is given out. */
-static kop_status make_plain(job *j, cursor *at) {
+static kop_status make_plain(kopi_writing *j, kopi_cursor *at) {
   kopi_buf *out = &j->c->data;
   do {
-    piece s;
+    kopi_piece s;
     size_t start = out->len;
     kop_status status = fill(j, at, j->budget, &s, out);
     if (status != KOP_OK) return status;
@@ -418,19 +235,20 @@ static kop_status make_plain(job *j, cursor *at) {
     if (s.num_messages == 0) return too_large(j);
     if (!done && j->indivisible) return one_append(j, &s);
     kop_slice payload = {out->data + start, out->len - start};
-    status = add_entry(j, &s, payload, payload.len, done && s.from.index == 0 && s.from.delta == 0);
+    status =
+        kopi_entry_add(j, &s, payload, payload.len, done && s.from.index == 0 && s.from.delta == 0);
     if (status != KOP_OK) return status;
   } while (!at_end(j, at));
   return KOP_OK;
 }
 
 /* One piece that is small enough when compressed; `most` is how much plain payload to try. */
-static kop_status make_compressed(job *j, cursor *at, size_t *most) {
+static kop_status make_compressed(kopi_writing *j, kopi_cursor *at, size_t *most) {
   kop_convert *c = j->c;
   kopi_buf *messages = &c->data; /* plain messages stand behind what is given out */
-  const cursor from = *at;
+  const kopi_cursor from = *at;
   for (;;) {
-    piece s;
+    kopi_piece s;
     size_t start = messages->len;
     kop_status status = fill(j, at, *most, &s, messages);
     if (status != KOP_OK) return status;
@@ -446,7 +264,8 @@ static kop_status make_compressed(job *j, cursor *at, size_t *most) {
       kopi_buf_put(messages, packed.ptr, packed.len);
       if (messages->status != KOP_OK) return messages->status;
       packed.ptr = messages->data + start;
-      return add_entry(j, &s, packed, plain.len, done && s.from.index == 0 && s.from.delta == 0);
+      return kopi_entry_add(j, &s, packed, plain.len,
+                            done && s.from.index == 0 && s.from.delta == 0);
     }
     if (s.num_messages == 1) return too_large(j);
     if (j->indivisible) return one_append(j, &s);
@@ -458,7 +277,7 @@ static kop_status make_compressed(job *j, cursor *at, size_t *most) {
   }
 }
 
-static kop_status make_all_compressed(job *j, cursor *at) {
+static kop_status make_all_compressed(kopi_writing *j, kopi_cursor *at) {
   kop_status status = kopi_convert_pulsar_codec(j->c);
   size_t most = j->c->max_bytes;
   while (status == KOP_OK && !at_end(j, at)) {
@@ -468,8 +287,8 @@ static kop_status make_all_compressed(job *j, cursor *at) {
 }
 
 /* The batch as it is, under a head. */
-static kop_status make_verbatim(job *j) {
-  piece s = {
+static kop_status make_verbatim(kopi_writing *j) {
+  kopi_piece s = {
       .num_messages = j->head.last_offset_delta + 1,
       .count = j->head.count,
       .max_timestamp = j->head.max_timestamp,
@@ -477,23 +296,7 @@ static kop_status make_verbatim(job *j) {
   if (j->len > j->budget) {
     return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "the batch is larger than an entry may be");
   }
-  return add_entry(j, &s, (kop_slice){j->batch, j->len}, j->len, 1);
-}
-
-static kop_status measure_head(job *j) {
-  const kop_to_pulsar_options *o = &j->options;
-  uint64_t room = HEAD_FIXED + (uint64_t)o->producer_name.len;
-  for (size_t i = 0; i < o->properties_count; i++) {
-    room += (uint64_t)o->properties[i].key.len + o->properties[i].value.len + PER_PROPERTY;
-    if (room > INT32_MAX) return KOP_ERR_LIMIT;
-  }
-  size_t with_key = (size_t)room + HEAD_KEY_MAX;
-  if (with_key >= o->max_entry_bytes) {
-    return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "max_entry_bytes has no room for a payload");
-  }
-  j->head_room = (size_t)room;
-  j->budget = o->max_entry_bytes - with_key;
-  return KOP_OK;
+  return kopi_entry_add(j, &s, (kop_slice){j->batch, j->len}, j->len, 1);
 }
 
 kop_status kop_convert_to_pulsar(kop_convert *convert, const uint8_t *batch, size_t len,
@@ -502,12 +305,12 @@ kop_status kop_convert_to_pulsar(kop_convert *convert, const uint8_t *batch, siz
   kopi_convert_begin(convert);
   *entries = NULL;
   *count = 0;
-  job j = {.c = convert, .batch = batch, .len = len};
+  kopi_writing j = {.c = convert, .batch = batch, .len = len};
   kop_to_pulsar_options_init(&j.options, sizeof j.options);
   kop_status status = kopi_sized_load(&j.options, sizeof j.options, options);
   if (status == KOP_OK) status = check_options(&j.options);
-  if (status == KOP_OK) status = measure_head(&j);
-  cursor at;
+  if (status == KOP_OK) status = kopi_entry_measure(&j);
+  kopi_cursor at;
   if (status == KOP_OK) status = open_batch(&j, &at);
   if (status != KOP_OK) return status;
   if (j.options.format == KOP_CONVERT_KAFKA) {
@@ -518,7 +321,7 @@ kop_status kop_convert_to_pulsar(kop_convert *convert, const uint8_t *batch, siz
     status = make_plain(&j, &at);
   }
   if (status != KOP_OK) return status;
-  fix_slices(&j);
+  kopi_entry_place(&j);
   *entries = (const kop_convert_entry *)(const void *)convert->list.data;
   *count = convert->list.len / sizeof(kop_convert_entry);
   return KOP_OK;
