@@ -35,7 +35,6 @@ struct kopi_ps_conn {
   bool challenged; /* an answer is wanted */
   bool send_open;
   bool is_thirsty;
-  bool told_pause;
   kopi_ps_alarm alarm; /* connecting, then keep-alive */
   uint64_t heard;      /* when something came last */
   uint64_t used;       /* when somebody used it last */

@@ -27,19 +27,10 @@ static bool has_room(const kopi_ps *s, const kopi_ps_conn *c, uint64_t need) {
   return held == 0 || (need <= s->cfg.max_receive_bytes && held <= s->cfg.max_receive_bytes - need);
 }
 
-static void tell_pause(kopi_ps *s, kopi_ps_conn *c) {
-  if (c->is_thirsty != c->told_pause) {
-    kopi_ps_tell(s, &c->pause_node);
-  } else {
-    kopi_ps_untell(&c->pause_node);
-  }
-}
-
 static void show_pause(kopi_ps *s, kopi_ps_node *node, kop_pulsar_effect *fx, kopi_ps_body *body) {
   (void)s;
   (void)body;
   kopi_ps_conn *c = KOPI_CONTAINER_OF(node, kopi_ps_conn, pause_node);
-  c->told_pause = c->is_thirsty;
   fx->kind = c->is_thirsty ? KOP_PULSAR_RECV_PAUSE : KOP_PULSAR_RECV_RESUME;
   fx->target = c->id;
 }
@@ -51,7 +42,7 @@ static void become_thirsty(kopi_ps *s, kopi_ps_conn *c) {
   c->thirst_held = c->block == NULL ? 0 : bytes_of(c->block);
   s->thirsty_held += c->thirst_held;
   kopi_list_append(&s->thirsty, &c->thirst);
-  tell_pause(s, c);
+  kopi_ps_tell(s, &c->pause_node);
 }
 
 static void end_thirst(kopi_ps *s, kopi_ps_conn *c) {
@@ -128,7 +119,8 @@ void kopi_ps_receive_relieve(kopi_ps *s) {
     if (!has_room(s, c, need)) break;
     end_thirst(s, c);
     c->heard = s->now; /* it was not listened to */
-    tell_pause(s, c);
+    kopi_ps_tell(s,
+                 &c->pause_node); /* also if PAUSE was not told yet: a capacity of 0 promised it */
     if (c->block != NULL)
       (void)move_on(s, c, need); /* without memory it asks again when it reads */
   }

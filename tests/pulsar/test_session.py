@@ -229,7 +229,7 @@ def through(pulsar, trouble, rounds=3, entries=100):
     """Sends and reads while the trouble happens: every entry arrives, in order; only resent ones may come twice."""
     topic = pulsar.topic()
     with a_session(pulsar, backoff_max_ns=500_000_000) as session:
-        producer = session.open_producer(topic)
+        producer = session.open_producer(topic, send_ns=2**64 - 1)  # a restart may take longer than a send
         session.wait("PRODUCER_READY")
         reader = session.open_consumer(topic, permits=1_000_000)
         session.wait("CONSUMER_READY")

@@ -140,6 +140,36 @@ Test(session_limits, received_bytes) {
   fb_free(&f);
 }
 
+/* Who was told a capacity of 0 waits for RESUME, even if there was room again before PAUSE was drained. */
+Test(session_limits, a_pause_that_nobody_saw_is_still_resumed) {
+  kop_pulsar_session_config c;
+  fb_config(&c);
+  c.max_receive_bytes = 150 << 10;
+  fb f;
+  fb_init(&f, &c);
+  char *text = payload_of(50000);
+  fb_reader(&f, "t", 100);
+  f.keep_all = true;
+  fb_publish(&f, "t", text, 1);
+  fb_run(&f);
+  fb_publish(&f, "t", text, 1);
+  fb_forget(&f);
+  cr_assert_eq(f.messages, 2);
+  fb_publish(&f, "t", text, 1);
+  free(text);
+  fb_conn *conn = fb_find(&f, 3);
+  size_t taken = 0;
+  cr_assert_eq(kop_pulsar_feed(f.s, 3, conn->out.data, conn->out.len, f.now, &taken), KOP_OK);
+  cr_assert_eq(taken, 0);
+  cr_assert_eq(kop_pulsar_release(f.s, 1, f.now), KOP_OK);
+  const kop_pulsar_effect *fx = NULL;
+  cr_assert_eq(kop_pulsar_drain(f.s, &fx), 1);
+  cr_assert_eq(fx[0].kind, KOP_PULSAR_RECV_RESUME);
+  fb_run(&f);
+  cr_assert_eq(f.messages, 3);
+  fb_free(&f);
+}
+
 Test(session_limits, a_frame_above_the_bound_is_admitted_alone) {
   kop_pulsar_session_config c;
   fb_config(&c);
