@@ -101,6 +101,15 @@ hidden byte e, p, k, q, b, good, counts, verdict;
 #define REPAIRS 0
 #endif
 
+/* Compaction touches data alone: what is lost then is no barrier. */
+#ifdef SPARE_BARRIERS
+#define SPARED(e) (E[e].kind == BAR)
+#define ALL_BARRIERS 1
+#else
+#define SPARED(e) (false)
+#define ALL_BARRIERS 0
+#endif
+
 /* That the search comes this far: after compaction a second gateway leads, with a value that was written twice. */
 #ifndef REACH
 #define REACH 0
@@ -224,7 +233,7 @@ inline begin(g) {
 }
 
 inline read_barrier(g) {
-  good = (E[b].read >= gw[g].last_bar || gw[g].rd < horizon);
+  good = (E[b].read >= gw[g].last_bar || (gw[g].rd < horizon && !ALL_BARRIERS));
   if
   :: good ->
     if
@@ -343,7 +352,7 @@ inline compact() {
     :: else -> break
     od;
     if
-    :: q < top || DROPPED(log[p]) -> gone = gone | BIT(p)
+    :: (q < top && !SPARED(log[p])) || DROPPED(log[p]) -> gone = gone | BIT(p)
     :: else
     fi;
     p++

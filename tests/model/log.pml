@@ -302,6 +302,13 @@ inline read_one(g) {
   fi
 }
 
+/* A reader that trimming has overtaken begins afresh. */
+#ifdef NO_START_CHECK
+#define OVERTAKEN(g) gw[g].rd = start
+#else
+#define OVERTAKEN(g) fresh(g)
+#endif
+
 #define MAY_SEND(g) (sent < M && gw[g].sends < S)
 #define LAST(g) (g * S + gw[g].sends - (gw[g].sends > 0))
 
@@ -390,7 +397,7 @@ active [G] proctype gateway() {
 end_gateway:
   do
   :: d_step { gw[ME].rd < top && gw[ME].rd >= start -> read_one(ME) }
-  :: d_step { gw[ME].rd < start -> fresh(ME) }
+  :: d_step { gw[ME].rd < start -> OVERTAKEN(ME) }
   :: d_step { gw[ME].st != LEADS && gw[ME].rd >= start && MAY_SEND(ME) && (ME == 0 || sent > 0) &&
       (gw[ME].st == READER || gw[ME].rd > E[LAST(ME)].read) -> claim(ME) }
   :: d_step { gw[ME].st == LEADS && MAY_SEND(ME) && gw[ME].lastv < V && gw[ME].lastv < acked + 2 -> send_data(ME) }
