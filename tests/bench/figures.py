@@ -36,18 +36,16 @@ sent, and each client's own read back; medians of the rounds. The broker shares 
 }
 # Why a goal is missed on the machine the figures in this repository are from, by how the goal begins.
 REASONS = {
-    "processor time per record produced": """perf finds, with records of 1 KB, 84 % of kopd's time in the kernel (58 % of all is
-pwritev into the page cache, 15 % reading the socket), 9 % in CRC-32C and 4 % in kopd itself. Kafka moves those bytes as
-well, and moving them alone takes about a third of Kafka's whole time once its JVM is warm.""",
-    "processor time per record consumed": """perf finds 94 % of kopd's time in the kernel and 3 % in kopd itself: 44 % of all is
-copying from the mapped file to the socket, which Kafka's sendfile does not do, and 15 % is asking for and mapping the
-pages of the file. sendfile in kopd's transport would save both.""",
+    "processor time per record produced": """Two thirds to four fifths of kopd's time are the kernel's: a third to a half is
+writing to the page cache, a sixth reading the socket, a twentieth writing full log files out, which Kafka leaves to the
+kernel's own threads. Of the rest, checking the records and one CRC-32C over them is most. Kafka moves the same bytes, so
+a third of its time is not far above what moving them takes.""",
+    "processor time per record consumed": """nine tenths of kopd's time are the kernel's: half of all is copying from the
+mapped file to the socket. Kafka's sendfile saves that copy; on loopback it costs more elsewhere (docs/decisions.md,
+36), so what is left to save is small.""",
     "p99 of a commit beside a bare file, os": """A commit of small batches without a sync is one writev into the page cache
 for the bare file, and no change of thread. The store's goes to the writer's thread and back, and where the cores are busy
 either may wait for a time slice.""",
-    "records/s produced": """The worst is where the disk is busiest. strace shows kopd's writer waiting when it begins a new
-log file: it syncs the file's header and the folder (57 ms and 226 ms in one case), behind the sync of the file
-before. The p99 of records of 1 KB probably comes from there too. Making the next file ahead of time would take that wait away.""",
     "records/s consumed": """The client is what is busy then (its column shows the cores it takes), so its rate varies with
 what else the machine does.""",
 }
