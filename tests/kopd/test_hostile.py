@@ -385,6 +385,22 @@ class Limits(unittest.TestCase):
                 records = kafka.batch([b"x" * 1800])
                 self.assertEqual(kafka.produce_error(c.call(kafka.produce("t", records)), "t"), (0, 0))
 
+    def test_promised_requests_that_do_not_come(self):
+        """They hold the memory of large requests only until somebody else wants it."""
+        settings = ("socket.request.max.bytes=1048576", "queued.max.request.bytes=2097152",
+                    "queued.request.stall.ms=500")
+        with Kopd(settings=settings) as kopd:
+            with kopd.connect() as c:
+                c.call(kafka.create_topic("t"))
+            with kopd.connect() as slow, kopd.connect() as slower, kopd.connect() as c:
+                for stalled in (slow, slower):
+                    stalled.send(struct.pack(">i", MIB - 100))
+                wait_until(lambda: kopd.metric("kop_frame_bytes", 1) > 2 * MIB - 1000)
+                answer = c.call(kafka.produce("t", kafka.batch([b"x" * 200000])))
+                self.assertEqual(kafka.produce_error(answer, "t"), (0, 0))
+                wait_until(lambda: any("stalled" in line for line in kopd.log))
+            self.assertEqual(kopd.stop(), 0)
+
     def test_idle_connections_are_closed(self):
         with Kopd(store="memory:", settings=("connections.max.idle.ms=300",)) as kopd:
             with kopd.connect() as c, kopd.connect() as slow:
