@@ -151,7 +151,7 @@ typedef struct kop_pulsar_admin_call {
  * @param arena    Where path and body are made.
  * @param out      Filled; lives as long as the arena's objects.
  * @return ::KOP_OK; ::KOP_ERR_UNSUPPORTED for an unknown op; ::KOP_ERR_INVALID for fields the op cannot do with: no such name of topic,
- *         namespace, role or subscription, a number out of range, text that is not UTF-8, a request that is not understood;
+ *         namespace, role or subscription (an empty one, or "." or "..", which are no names in a path), a number out of range, text that is not UTF-8, a request that is not understood;
  *         ::KOP_ERR_LIMIT or ::KOP_ERR_NOMEM (the arena). Since 0.1.
  */
 KOP_API kop_status kop_pulsar_admin_write(const kop_pulsar_admin_request *request, kop_arena *arena,

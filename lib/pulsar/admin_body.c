@@ -21,6 +21,9 @@ void kopi_admin_put_number(kopi_buf *b, int64_t number) {
 
 void kopi_admin_put_segment(kopi_buf *b, kop_slice text) {
   static const char digits[] = "0123456789ABCDEF";
+  /* HTTP clients and servers resolve those, in percent encoding too: the call would be for what stands above. */
+  uint8_t dots = text.len <= 2 && text.len > 0 && memcmp(text.ptr, "..", text.len) == 0;
+  if (dots && b->status == KOP_OK) b->status = KOP_ERR_INVALID;
   for (size_t i = 0; i < text.len; i++) {
     uint8_t c = text.ptr[i];
     uint8_t letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';

@@ -230,6 +230,13 @@ Test(admin_write, what_is_refused) {
       {KOP_PULSAR_ADMIN_TOPICS, "/n", "s", 1},
       {KOP_PULSAR_ADMIN_CREATE_NAMESPACE, "t/n/x", "s", 1},
       {KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION, "x", "", 1},
+      /* Resolved as in a path of files, it would delete the topic. */
+      {KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION, "x", "..", 1},
+      {KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION, "x", ".", 1},
+      {KOP_PULSAR_ADMIN_DELETE_SUBSCRIPTION, "t/../x", "s", 1},
+      {KOP_PULSAR_ADMIN_SUBSCRIPTIONS, "..", "s", 1},
+      {KOP_PULSAR_ADMIN_CREATE_NAMESPACE, "t/..", "s", 1},
+      {KOP_PULSAR_ADMIN_REVOKE, "t/n", "..", 1},
       {KOP_PULSAR_ADMIN_CREATE_PARTITIONED, "x", "s", 0},
       {KOP_PULSAR_ADMIN_CREATE_PARTITIONED, "x", "s", INT64_C(2147483648)},
       {KOP_PULSAR_ADMIN_MESSAGE_ID_BY_INDEX, "x", "s", -1},
