@@ -119,7 +119,8 @@ static void renumber(listing *l) {
     b.base_offset += shift;
     b.last_offset += shift;
     if (b.base_offset < answer->first_offset) {
-      answer->dropped += b.count;
+      int32_t room = INT32_MAX - answer->dropped; /* a head may count what is not there */
+      answer->dropped += b.count < room ? b.count : room;
       continue;
     }
     uint8_t *head = l->c->heads.data + b.head.len;

@@ -79,16 +79,18 @@ static uint8_t *put_properties(uint8_t *p, const kopi_record2 *record, const kop
     kop_record_header header;
     if (kop_record_header_next(&rest, &header) != KOP_OK) break; /* the record was parsed */
     if (kept != NULL && kopi_native_is_kept(kept, &header)) continue;
-    p = put_property(p, &header, kept != NULL && kept->has_message);
+    p = put_property(p, &header, kept != NULL && kept->message.ptr != NULL);
   }
   return p;
 }
 
 /* Room for a record's message; base64 makes four bytes of three. */
 static uint8_t *reserve(const kopi_record2 *record, size_t more, kopi_buf *out) {
-  size_t text = record->key.len + record->headers.len + more;
-  return kopi_buf_reserve(out, FIXED + text + text / 3 + record->value.len +
-                                   (size_t)record->header_count * PER_HEADER);
+  uint64_t text = (uint64_t)record->key.len + record->headers.len + more;
+  uint64_t need =
+      FIXED + text + text / 3 + record->value.len + (uint64_t)record->header_count * PER_HEADER;
+  /* 64 MiB of empty headers would need more than a size_t of 32 bits holds. */
+  return kopi_buf_reserve(out, need < SIZE_MAX ? (size_t)need : SIZE_MAX);
 }
 
 /* Ends the message that began at `start`: its size, and the value behind its metadata. */
@@ -143,7 +145,7 @@ void kopi_message_put_native(const kopi_record2 *record, int64_t timestamp, int3
   if (start == NULL) return;
   uint8_t *p = put_properties(start + SIZE_SIZE, record, kept);
   kopi_key_form form = kopi_key_form_of(record->key, mode);
-  int keys_kept = kept->has_message && same_key(record, single, scratch);
+  int keys_kept = kept->message.ptr != NULL && same_key(record, single, scratch);
   if (!keys_kept) {
     p = put_key(p, record->key, &form);
   } else if (has(single, KOP_PULSAR_SINGLE_HAS_PARTITION_KEY)) {
@@ -151,7 +153,7 @@ void kopi_message_put_native(const kopi_record2 *record, int64_t timestamp, int3
     p = put_key(p, single->partition_key, &plain);
   }
   p = put_number(p, TAG_PAYLOAD_SIZE, record->value.len);
-  int time_kept = kept->has_message && kept->native_times &&
+  int time_kept = kept->message.ptr != NULL && kept->native_times &&
                   timestamp == kopi_native_timestamp(single, kept->metadata.publish_time, 0);
   if (!time_kept) {
     if (timestamp != -1) p = put_number(p, TAG_EVENT_TIME, (uint64_t)timestamp);
@@ -169,7 +171,7 @@ void kopi_message_put_native(const kopi_record2 *record, int64_t timestamp, int3
       p = put_bytes(kopi_pb_put(p, single->ordering_key.len), single->ordering_key);
     }
   }
-  if (kept->has_message && has(single, KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID)) {
+  if (kept->message.ptr != NULL && has(single, KOP_PULSAR_SINGLE_HAS_SEQUENCE_ID)) {
     p = put_number(p, TAG_SEQUENCE_ID, single->sequence_id);
   }
   if (record->value.ptr == NULL) p = put_number(p, TAG_NULL_VALUE, 1);

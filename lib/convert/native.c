@@ -71,19 +71,23 @@ void kopi_native_keep_message(const kop_pulsar_single *single, kopi_buf *out) {
 
 void kopi_native_find(kop_slice headers, int32_t count, kopi_kept *kept) {
   kept->entry = (kop_slice){.ptr = NULL, .len = 0};
-  kept->has_message = 0;
+  kept->message = kept->entry;
   kop_pulsar_metadata_init(&kept->metadata);
   kop_pulsar_single_init(&kept->single);
   kop_record_header header;
   for (; count > 0 && kop_record_header_next(&headers, &header) == KOP_OK; count--) {
-    if (header.value.ptr == NULL) continue;
-    if (kopi_slice_equal(header.key, entry_name)) {
-      kop_status status =
-          kop_pulsar_metadata_read(header.value.ptr, header.value.len, &kept->metadata);
-      if (status == KOP_OK) kept->entry = header.value;
+    kop_slice value = header.value;
+    kop_pulsar_metadata metadata;
+    kop_pulsar_single single;
+    if (value.ptr == NULL) continue;
+    if (kept->entry.ptr == NULL && kopi_slice_equal(header.key, entry_name)) {
+      if (kop_pulsar_metadata_read(value.ptr, value.len, &metadata) != KOP_OK) continue;
+      kept->metadata = metadata;
+      kept->entry = value;
     } else if (kopi_slice_equal(header.key, message_name)) {
-      kop_status status = kop_pulsar_single_read(header.value.ptr, header.value.len, &kept->single);
-      if (status == KOP_OK) kept->has_message = 1;
+      if (kop_pulsar_single_read(value.ptr, value.len, &single) != KOP_OK) continue;
+      kept->single = single;
+      kept->message = value;
     }
   }
   kept->metadata.present &= entry_fields;
@@ -91,6 +95,6 @@ void kopi_native_find(kop_slice headers, int32_t count, kopi_kept *kept) {
 }
 
 int kopi_native_is_kept(const kopi_kept *kept, const kop_record_header *header) {
-  return (kept->entry.ptr != NULL && kopi_slice_equal(header->key, entry_name)) ||
-         (kept->has_message && kopi_slice_equal(header->key, message_name));
+  const uint8_t *value = header->value.ptr; /* the bytes say which of several it was */
+  return value != NULL && (value == kept->entry.ptr || value == kept->message.ptr);
 }

@@ -27,15 +27,18 @@ void kopi_native_keep_message(const kop_pulsar_single *single, kopi_buf *out);
 
 /* What a record's headers keep. */
 typedef struct kopi_kept {
-  kop_slice entry; /* the header's value; null without one */
-  int32_t has_message;
+  kop_slice entry;   /* the header's value; null without one */
+  kop_slice message; /* the same */
   int32_t
       native_times; /* the entry will be read as a native one: without an event time, the publish time counts */
   kop_pulsar_metadata metadata;
   kop_pulsar_single single;
 } kopi_kept;
 
-/* Looks for the two among `count` headers; what cannot be read is left among the others. */
+/*
+ * Looks for the two among `count` headers: the first of one name, the last of the other, as keeping writes them around a
+ * message's own properties. What cannot be read, or is one too many, is left among the others.
+ */
 void kopi_native_find(kop_slice headers, int32_t count, kopi_kept *kept);
 
 /* 1 if the header is one that kopi_native_find took. */

@@ -136,7 +136,7 @@ static void put_record(const kopi_writing *j, const kopi_record2 *r, int64_t tim
                        const kopi_kept *kept, kopi_buf *out) {
   if ((j->head.attributes & KOP_BATCH_CONTROL) != 0) {
     kopi_message_put_control(r, timestamp, j->options.control_key, out);
-  } else if (kept != NULL && (kept->entry.ptr != NULL || kept->has_message)) {
+  } else if (kept != NULL && (kept->entry.ptr != NULL || kept->message.ptr != NULL)) {
     kopi_message_put_native(r, timestamp, j->options.key, kept, &j->c->scratch, out);
   } else {
     kopi_message_put(r, timestamp, j->options.key, out);
@@ -156,10 +156,14 @@ static int same_native(kop_slice a, kop_slice b) {
   return (a.ptr == NULL) == (b.ptr == NULL) && kopi_slice_equal(a, b);
 }
 
-/* Fills `out` with messages from the cursor on, until `most` bytes are there or the batch ends. Moves the cursor behind them. */
+/*
+ * Fills `out` with messages from the cursor on, until `most` bytes are there or the batch ends. Moves the cursor behind them.
+ * To be compressed, `most` is a guess: one message is always taken, since it may shrink.
+ */
 static kop_status fill(const kopi_writing *j, kopi_cursor *at, size_t most, kopi_piece *s,
                        kopi_buf *out) {
   int restore = (j->options.flags & KOP_TO_PULSAR_RESTORE) != 0;
+  int plain = j->compression == KOP_PULSAR_COMPRESSION_NONE;
   *s = (kopi_piece){.from = *at, .first_timestamp = -1, .max_timestamp = -1};
   size_t start = out->len;
   most += start;
@@ -176,11 +180,11 @@ static kop_status fill(const kopi_writing *j, kopi_cursor *at, size_t most, kopi
       kept.native_times = kept.entry.ptr != NULL && kopi_writing_is_plain(j);
       s->native_changes = s->count > 0 && !same_native(kept.entry, s->native);
       if (s->native_changes) break;
-      if (s->count == 0) most -= kept.entry.len < most ? kept.entry.len : most;
+      if (s->count == 0 && plain) most -= kept.entry.len < most ? kept.entry.len : most;
     }
     size_t before = out->len;
     put_record(j, &r, timestamp, restore ? &kept : NULL, out);
-    if (out->len > most) {
+    if (out->len > most && (plain || at->delta > s->from.delta)) {
       out->len = before;
       break;
     }
@@ -259,7 +263,9 @@ static kop_status make_compressed(kopi_writing *j, kopi_cursor *at, size_t *most
     messages->len = start;
     if (status != KOP_OK) return status;
     int done = at_end(j, at);
-    if (packed.len + s.native.len <= j->budget) {
+    if (s.native.len >= j->budget) return too_large(j);
+    size_t room = j->budget - s.native.len;
+    if (packed.len <= room) {
       if (!done && j->indivisible) return one_append(j, &s);
       kopi_buf_put(messages, packed.ptr, packed.len);
       if (messages->status != KOP_OK) return messages->status;
@@ -270,7 +276,7 @@ static kop_status make_compressed(kopi_writing *j, kopi_cursor *at, size_t *most
     if (s.num_messages == 1) return too_large(j);
     if (j->indivisible) return one_append(j, &s);
     /* As much as would fit at this ratio, and a tenth less; at least one message less. */
-    uint64_t guess = (uint64_t)plain.len * j->budget / packed.len;
+    uint64_t guess = (uint64_t)plain.len * room / packed.len;
     *most = (size_t)(guess - guess / 10);
     if (*most >= plain.len) *most = plain.len - 1;
     *at = from;
@@ -319,6 +325,10 @@ kop_status kop_convert_to_pulsar(kop_convert *convert, const uint8_t *batch, siz
     status = make_all_compressed(&j, &at);
   } else {
     status = make_plain(&j, &at);
+  }
+  if (status == KOP_OK && j.head.count > 0 && j.options.format == KOP_CONVERT_PULSAR &&
+      at.p != j.end) {
+    status = kopi_convert_fail(convert, KOP_ERR_MALFORMED, "there is more than its count says");
   }
   if (status != KOP_OK) return status;
   kopi_entry_place(&j);

@@ -455,6 +455,110 @@ Test(native, records_of_several_entries_become_several_entries) {
   kop_convert_free(c);
 }
 
+/* A producer may put headers of those names beside the kept ones: each is a header like any other. */
+Test(native, only_one_header_of_a_name_is_taken) {
+  static pool p;
+  static char long_text[4000];
+  kop_convert *c = new_convert();
+  kop_record_header headers[4];
+  kept_headers(c, 1000, "a", &p, headers);
+  kop_record_header other[2];
+  kept_headers(c, 2000, "b", &p, other);
+  /* kop.entry again: one that breaks off behind a producer name, and a whole one. */
+  memset(long_text, 'x', sizeof long_text);
+  long_text[0] = 1 << 3 | 2;
+  long_text[1] = (char)(0x80 | (3997 & 0x7F));
+  long_text[2] = 3997 >> 7;
+  headers[2] = (kop_record_header){other[0].key, {(const uint8_t *)long_text, sizeof long_text}};
+  headers[3] = other[0];
+  const kop_record_in record = {.offset = -1,
+                                .timestamp = 1000,
+                                .key = text_slice("a"),
+                                .headers = headers,
+                                .header_count = 4};
+  bytes batch = batch_with(&record, 1, -1);
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  o.flags = KOP_TO_PULSAR_RESTORE;
+  const kop_convert_entry *entries;
+  size_t n;
+  cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+  cr_assert_eq(n, 1);
+  bytes got = entry_bytes(&entries[0]);
+  kop_pulsar_entry entry;
+  cr_assert_eq(kop_pulsar_entry_read(got.ptr, got.len, KOP_PULSAR_ENTRY_CHECK, &entry), KOP_OK);
+  cr_assert_eq(entry.metadata.publish_time, 1000);
+  cr_assert_eq(entry.metadata.producer_name.len, strlen("native"));
+  kop_pulsar_batch_iter it;
+  kop_pulsar_message message;
+  cr_assert_eq(kop_pulsar_batch_begin(&it, &entry.metadata, entry.payload), KOP_OK);
+  cr_assert_eq(kop_pulsar_batch_next(&it, &message), KOP_OK);
+  cr_assert_eq(message.single.properties.count, 2, "those that were not taken");
+  for (int i = 2; i < 4; i++) {
+    kop_pulsar_property property;
+    cr_assert_eq(kop_pulsar_property_next(&message.single.properties, &property), KOP_OK);
+    cr_assert_eq(property.value.len, headers[i].value.len);
+    cr_assert_eq(memcmp(property.value.ptr, headers[i].value.ptr, property.value.len), 0);
+  }
+  free(got.ptr);
+  free(batch.ptr);
+  kop_convert_free(c);
+}
+
+/* What is kept takes room in the head, whatever the payload shrinks to. */
+Test(native, kept_facts_count_towards_the_bound_of_an_entry) {
+  enum { RECORDS = 200, KEPT = 60000 };
+  static uint8_t kept[KEPT];
+  static kop_record_in records[RECORDS];
+  static uint8_t values[RECORDS][8];
+  kop_pulsar_metadata md;
+  kop_pulsar_metadata_init(&md);
+  md.present =
+      KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID | KOP_PULSAR_HAS_PUBLISH_TIME;
+  static uint8_t name[KEPT - 16];
+  memset(name, 'n', sizeof name);
+  md.producer_name = (kop_slice){name, sizeof name};
+  size_t len;
+  cr_assert_eq(kop_pulsar_metadata_write(&md, NULL, 0, kept, sizeof kept, &len), KOP_OK);
+  const kop_record_header header = {text_slice("kop.entry"), {kept, len}};
+  uint64_t seed = 1;
+  for (int i = 0; i < RECORDS; i++) {
+    for (int k = 0; k < 8; k++)
+      values[i][k] = (uint8_t)rng_next(&seed);
+    records[i] =
+        (kop_record_in){.offset = -1, .timestamp = 1, .value = {values[i], 8}, .headers = &header};
+    records[i].header_count = i == 0;
+  }
+  kop_convert *c = new_convert();
+  bytes batch = batch_with(records, 1, -1);
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  o.flags = KOP_TO_PULSAR_RESTORE;
+  const kop_convert_entry *entries;
+  size_t n;
+  for (o.compression = 0; o.compression < 2; o.compression++) {
+    o.max_entry_bytes = len / 2;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_ERR_LIMIT);
+  }
+  free(batch.ptr);
+  /* All of them have it: a payload that nearly fills an entry must leave room for it, and that in few attempts. */
+  for (int i = 0; i < RECORDS; i++)
+    records[i].header_count = 1;
+  batch = batch_with(records, RECORDS, -1);
+  for (o.compression = 0; o.compression < 2; o.compression++) {
+    o.max_entry_bytes = len + 2500;
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK, "%d: %s",
+                 o.compression, kop_convert_error_text(c));
+    int32_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+      cr_assert_leq(entries[i].head.len + entries[i].payload.len, o.max_entry_bytes);
+      count += entries[i].count;
+    }
+    cr_assert_eq(count, RECORDS);
+    cr_assert_gt(n, 1);
+  }
+  free(batch.ptr);
+  kop_convert_free(c);
+}
+
 /* A stream processor copies headers to a record of its own. */
 Test(native, a_record_with_another_key_or_time_keeps_its_own) {
   static pool p;

@@ -403,6 +403,30 @@ Test(to_kafka, a_batch_that_miscounts_is_written_anew) {
   kop_convert_free(c);
 }
 
+/* Heads whose count says two thousand million records, twice; the third batch takes all offsets there are. */
+Test(to_kafka, what_is_dropped_is_counted_as_far_as_the_counter_goes) {
+  kop_convert *c = new_convert();
+  bytes all = {.ptr = NULL, .len = 0};
+  for (int i = 0; i < 3; i++) {
+    bytes b = set_of(2, 0, 1, "x");
+    kop_batch_head head;
+    cr_assert_eq(kop_batch_head_decode(b.ptr, b.len, &head), KOP_OK);
+    if (i < 2) head.count = head.last_offset_delta = INT32_MAX;
+    cr_assert_eq(kop_batch_head_patch(b.ptr, &head), KOP_OK);
+    append(&all, b);
+    free(b.ptr);
+  }
+  kop_pulsar_metadata md = metadata("");
+  md.present |= KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
+  bytes e = make_entry(&md, "entry.format", "kafka", (kop_slice){all.ptr, all.len});
+  kop_convert_answer answer = answer_of(c, e, 7, 7, 0);
+  cr_assert_eq(answer.batches_count, 1);
+  cr_assert_eq(answer.dropped, INT32_MAX);
+  free(e.ptr);
+  free(all.ptr);
+  kop_convert_free(c);
+}
+
 /* A native message may have the property without being in batch format: it is a message. */
 Test(to_kafka, the_property_alone_makes_no_kafka_format) {
   kop_convert *c = new_convert();

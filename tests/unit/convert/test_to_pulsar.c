@@ -302,6 +302,50 @@ static bytes batch_of(int records, size_t value_size, int64_t producer_id, int32
   return out;
 }
 
+/* How far a piece shrinks is a guess from the piece before: it must not refuse a message that shrinks more. */
+Test(to_pulsar, a_large_message_that_shrinks_is_sent_beside_small_ones_that_do_not) {
+  enum { LARGE = 20000, SMALL = 1000, COUNT = 20 };
+  static uint8_t zeros[LARGE];
+  static uint8_t noise[COUNT][SMALL];
+  uint64_t seed = 3;
+  kop_convert *c = new_convert();
+  for (int place = 0; place <= COUNT; place += COUNT) {
+    kop_batch_options given = plain_batch();
+    kop_batch_builder *b;
+    cr_assert_eq(kop_batch_builder_new(NULL, &b), KOP_OK);
+    cr_assert_eq(kop_batch_builder_begin(b, &given), KOP_OK);
+    for (int i = 0; i <= COUNT; i++) {
+      kop_record_in r = {.offset = -1, .timestamp = 1, .value = {zeros, sizeof zeros}};
+      if (i != place) {
+        uint8_t *value = noise[i < COUNT ? i : 0];
+        for (int k = 0; k < SMALL; k++)
+          value[k] = (uint8_t)rng_next(&seed);
+        r.value = (kop_slice){value, SMALL};
+      }
+      cr_assert_eq(kop_batch_builder_append(b, &r), KOP_OK);
+    }
+    const uint8_t *batch;
+    size_t len;
+    cr_assert_eq(kop_batch_builder_finish(b, &batch, &len), KOP_OK);
+    kop_to_pulsar_options o = to_pulsar_defaults();
+    o.max_entry_bytes = 8000;
+    for (o.compression = 1; o.compression <= 4; o.compression++) {
+      const kop_convert_entry *entries;
+      size_t n;
+      cr_assert_eq(kop_convert_to_pulsar(c, batch, len, &o, &entries, &n), KOP_OK, "%d: %s",
+                   o.compression, kop_convert_error_text(c));
+      int32_t count = 0;
+      for (size_t i = 0; i < n; i++) {
+        cr_assert_leq(entries[i].head.len + entries[i].payload.len, o.max_entry_bytes);
+        count += entries[i].count;
+      }
+      cr_assert_eq(count, COUNT + 1);
+    }
+    kop_batch_builder_free(b);
+  }
+  kop_convert_free(c);
+}
+
 Test(to_pulsar, sequence_ids_can_count_messages) {
   kop_convert *c = new_convert();
   bytes batch = batch_of(30, 1000, -1, KOP_CODEC_NONE);
@@ -423,6 +467,20 @@ Test(to_pulsar, damaged_batches_and_wrong_options_are_refused) {
   cr_assert_eq(kop_batch_head_patch(batch.ptr, &head), KOP_OK);
   cr_assert_eq(convert(c, batch, &o), KOP_ERR_UNSUPPORTED);
   free(batch.ptr);
+
+  /* More records than the count says: nobody would miss them. */
+  for (int codec = 0; codec < 5; codec++) {
+    batch = batch_of(3, 10, -1, codec);
+    cr_assert_eq(kop_batch_head_decode(batch.ptr, batch.len, &head), KOP_OK);
+    head.count = 2;
+    head.last_offset_delta = 1;
+    cr_assert_eq(kop_batch_head_patch(batch.ptr, &head), KOP_OK);
+    o = to_pulsar_defaults();
+    for (o.compression = 0; o.compression < 2; o.compression++) {
+      cr_assert_eq(convert(c, batch, &o), KOP_ERR_MALFORMED, "codec %d", codec);
+    }
+    free(batch.ptr);
+  }
 
   batch = batch_of(3, 10, -1, 0);
   o = to_pulsar_defaults();
