@@ -10,7 +10,7 @@
  * Meanwhile the next group gathers, which is all there is to group commit. The appends that a client submits between two polls are
  * begun together.
  *
- * The thread that does this is the writer's own if the group is to be synced, is large, or needs a new file. Otherwise
+ * The thread that does this is the writer's own if the group is to be synced, is large, or needs a file to be made. Otherwise
  * it is the node thread that polls: a write to the page cache takes some 30 us, and on busy cores the way to another
  * thread and back takes up to two time slices. A page cache that makes its writers wait (it is full of what the disk has
  * not taken yet, or the file system is committing) would stop a node's clients, so after a slow write the writer does all
