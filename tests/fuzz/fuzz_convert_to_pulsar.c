@@ -14,7 +14,7 @@ static kop_convert *converter(int which) {
   if (made[which] == NULL) {
     kop_convert_config config;
     kop_convert_config_init(&config, sizeof config);
-    config.max_bytes = 128 * 1024;
+    config.max_bytes = 32 * 1024;
     if (kop_convert_new(&config, &made[which]) != KOP_OK) abort();
   }
   return made[which];
