@@ -173,7 +173,8 @@ typedef struct kop_record_ctx_config {
   size_t size; /**< sizeof(kop_record_ctx_config) as the caller compiled it. */
   const kop_alloc
       *alloc; /**< Copied; NULL is the C heap. snappy has allocations of its own in C++. */
-  /** Bytes that one compressed batch may expand to before it is refused. Default 256 MiB. */
+  /** Bytes that one compressed batch may expand to before it is refused, and all that kop_batch_rebuild() makes one batch
+      of. Default 256 MiB. */
   uint64_t max_decompressed_bytes;
   /** Largest single record that the iterator returns out of a compressed batch, and the largest block of
       snappy or lz4 that is unpacked: the bound of the buffers. Default 128 MiB. */

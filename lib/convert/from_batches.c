@@ -12,6 +12,8 @@
 
 #include "convert/convert.h"
 #include "record/batch.h"
+#include "record/builder.h"
+#include "record/ctx.h"
 #include "record/layout.h"
 
 typedef struct listing {
@@ -19,6 +21,7 @@ typedef struct listing {
   kopi_reading *r;
   int32_t plain_records; /* producers and transactions are taken out */
   int64_t next;          /* offset, counted from 0, of the next batch */
+  uint64_t expanded;     /* bytes of records that were written anew, plain */
 } listing;
 
 static kop_status add_batch(listing *l, const uint8_t *batch, size_t size) {
@@ -69,6 +72,11 @@ static kop_status add_rebuilt(listing *l, const uint8_t *bytes, size_t len) {
   status = kop_batch_rebuild(c->sets, bytes, len, &rules, KOP_LEVEL_DEFAULT, &batch, &size);
   if (status != KOP_OK) return status;
   kopi_buf_put(&c->owned, &batch, sizeof batch);
+  kop_batch_builder *b;
+  status = kopi_ctx_builder(c->sets, &b);
+  if (status != KOP_OK) return status;
+  l->expanded += kopi_builder_plain(b);
+  if (l->expanded > c->max_bytes) return KOP_ERR_LIMIT;
   return add_batch(l, batch, size);
 }
 

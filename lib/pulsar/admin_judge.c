@@ -40,6 +40,8 @@ static kop_status read_reason(const kop_pulsar_admin_answer *a, kopi_arena *aren
   *spoken = 0;
   if (a->body.len == 0 || a->body.len > KOP_PULSAR_ADMIN_MAX_BODY) return KOP_OK;
   json_t *root = json_loadb((const char *)a->body.ptr, a->body.len, JSON_ALLOW_NUL, &where);
+  /* Without memory nobody knows whether the broker has spoken, which is half of what a 404 means. */
+  if (root == NULL && json_error_code(&where) == json_error_out_of_memory) return KOP_ERR_NOMEM;
   json_t *text = json_object_get(root, "reason");
   kop_status status = KOP_OK;
   *spoken = json_is_object(root);

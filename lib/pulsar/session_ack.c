@@ -130,7 +130,8 @@ static bool usable(const kop_pulsar_ack_info *a) {
   bool cumulative = a->type == KOP_PULSAR_ACK_CUMULATIVE;
   if (a->type > KOP_PULSAR_ACK_CUMULATIVE || a->receipt > 1 || a->ids == NULL ||
       a->ids_count == 0 || a->ids_count > KOP_PULSAR_MAX_ACK_IDS ||
-      a->properties_count > KOP_PULSAR_MAX_ACK_IDS || (cumulative && a->ids_count != 1) ||
+      a->properties_count > KOP_PULSAR_MAX_ACK_IDS ||
+      (a->properties == NULL && a->properties_count > 0) || (cumulative && a->ids_count != 1) ||
       (!cumulative && a->properties_count > 0))
     return false;
   for (uint32_t i = 0; i < a->ids_count; i++) {

@@ -243,6 +243,10 @@ kop_status kopi_builder_copy(kop_batch_builder *b, int64_t offset, const kop_rec
   return append_at(b, &in, &record->headers);
 }
 
+size_t kopi_builder_plain(const kop_batch_builder *b) {
+  return b->plain;
+}
+
 size_t kop_batch_builder_size(const kop_batch_builder *builder) {
   if (!builder->open) return 0;
   if (builder->options.codec == KOP_CODEC_NONE) return builder->out.len;

@@ -13,4 +13,7 @@ kop_status kopi_builder_take(kop_batch_builder *b, uint8_t **batch, size_t *len)
  */
 kop_status kopi_builder_copy(kop_batch_builder *b, int64_t offset, const kop_record *record);
 
+/* Bytes of the records since the last begin, before compression; also once the batch has been taken. */
+size_t kopi_builder_plain(const kop_batch_builder *b);
+
 #endif

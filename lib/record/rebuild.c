@@ -64,6 +64,8 @@ kop_status kop_batch_rebuild(kop_record_ctx *ctx, const uint8_t *bytes, size_t l
   for (size_t at = 0, size; status == KOP_OK && at < len; at += size) {
     status = kop_batch_next(bytes + at, len - at, &size, NULL);
     if (status == KOP_OK) status = copy_entry(ctx, b, bytes + at, size);
+    /* Each may expand to the limit, and a set holds as many as its sender likes. */
+    if (status == KOP_OK && kopi_builder_plain(b) > ctx->source.limit) status = KOP_ERR_LIMIT;
   }
   if (status == KOP_OK) status = kopi_builder_take(b, out, out_len);
   ctx->iteration.active = 0;

@@ -403,6 +403,37 @@ Test(to_kafka, a_batch_that_miscounts_is_written_anew) {
   kop_convert_free(c);
 }
 
+/* What is within the bound alone, and beyond it together: as one set, and as sets between batches. */
+Test(to_kafka, an_entry_expands_to_the_bound_and_no_further) {
+  kop_convert_config config;
+  kop_convert_config_init(&config, sizeof config);
+  config.max_bytes = 50000;
+  kop_convert *c;
+  cr_assert_eq(kop_convert_new(&config, &c), KOP_OK);
+  kop_pulsar_metadata md = metadata("");
+  md.present |= KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
+  bytes bomb = set_of(1, KOP_CODEC_GZIP, 800, "twenty bytes of value");
+  bytes between = set_of(2, KOP_CODEC_NONE, 1, "x");
+  for (int apart = 0; apart < 2; apart++) {
+    for (int many = 1; many < 4; many += 2) {
+      bytes all = {.ptr = NULL, .len = 0};
+      for (int i = 0; i < many; i++) {
+        append(&all, bomb);
+        if (apart) append(&all, between);
+      }
+      md.num_messages_in_batch = many * (800 + apart);
+      bytes e = make_entry(&md, "entry.format", "kafka", (kop_slice){all.ptr, all.len});
+      kop_convert_answer answer = answer_of(c, e, 0, md.num_messages_in_batch - 1, 0);
+      cr_assert_eq(answer.reason, many == 1 ? KOP_HOLE_NONE : KOP_HOLE_LIMIT, "%d %d", apart, many);
+      free(e.ptr);
+      free(all.ptr);
+    }
+  }
+  free(bomb.ptr);
+  free(between.ptr);
+  kop_convert_free(c);
+}
+
 /* Heads whose count says two thousand million records, twice; the third batch takes all offsets there are. */
 Test(to_kafka, what_is_dropped_is_counted_as_far_as_the_counter_goes) {
   kop_convert *c = new_convert();
