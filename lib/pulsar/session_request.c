@@ -27,7 +27,7 @@ static void show_result(kopi_ps *s, kopi_ps_node *node, kop_pulsar_effect *fx, k
   to->partitions = r->partitions;
   to->topics = r->topics;
   to->topics_count = r->topics_count;
-  to->topics_hash = r->topics_hash;
+  to->topics_hash = kopi_ps_blob_slice(r->topics_hash);
 }
 
 static void bury_result(kopi_ps *s, kopi_ps_node *node) {
@@ -77,6 +77,7 @@ void kopi_ps_request_free(kopi_ps *s, kopi_ps_request *r) {
   kopi_list_remove(&r->all);
   kopi_ps_untell(&r->node);
   kopi_free(&s->alloc, r->topics);
+  kopi_free(&s->alloc, r->topics_hash);
   kopi_free(&s->alloc, r->why.text);
   kopi_free(&s->alloc, r);
 }

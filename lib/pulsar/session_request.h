@@ -40,7 +40,7 @@ typedef struct kopi_ps_request {
   kopi_ps_place place;
   kop_slice *topics; /* one allocation with their texts */
   uint32_t topics_count;
-  kop_slice topics_hash;
+  kopi_ps_blob *topics_hash;
 
   /* a watcher */
   bool is_watching;

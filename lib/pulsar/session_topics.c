@@ -24,10 +24,16 @@ static void failed(kopi_ps *s, kopi_ps_request *r, const kopi_ps_why *why) {
 }
 
 static kopi_ps_why take_topics(kopi_ps *s, kopi_ps_request *r, const kopi_ps_command *c) {
-  /* the hash is kept as one more name */
   kop_slice *list = NULL;
   kop_status status = kopi_ps_names_copy(s, c->topics, c->topics_count, &list);
-  if (status != KOP_OK) return kopi_ps_why_text(KOP_PULSAR_LIMITED, "out of memory");
+  if (status == KOP_OK && c->topics_hash.ptr != NULL) {
+    r->topics_hash = kopi_ps_blob_new(s, c->topics_hash);
+    if (r->topics_hash == NULL) status = KOP_ERR_NOMEM;
+  }
+  if (status != KOP_OK) {
+    kopi_free(&s->alloc, list);
+    return kopi_ps_why_text(KOP_PULSAR_LIMITED, "out of memory");
+  }
   r->topics = list;
   r->topics_count = (uint32_t)c->topics_count;
   return (kopi_ps_why){.outcome = KOP_PULSAR_DONE, .server_error = KOP_PULSAR_NO_ERROR};

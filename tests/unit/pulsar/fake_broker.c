@@ -292,6 +292,7 @@ static void on_topics_question(fb *f, const fb_command *c) {
   COMMAND(GET_TOPICS_OF_NAMESPACE_RESPONSE, GetTopicsOfNamespaceResponse,
           GET_TOPICS_OF_NAMESPACE_RESPONSE, gettopicsofnamespaceresponse);
   m.request_id = c->b->gettopicsofnamespace->request_id;
+  m.topics_hash = "h1";
   m.n_topics = 2;
   m.topics = (const char **)NAMES;
   fb_reply(f, c->conn, &b);

@@ -137,6 +137,8 @@ static void on_result(fb *f, const kop_pulsar_effect *fx) {
     size_t n = 0;
     for (uint32_t i = 0; i < r->topics_count; i++)
       n += (size_t)snprintf(detail + n, sizeof detail - n, " %.*s", S(r->topics[i]));
+    if (r->topics_hash.ptr != NULL)
+      snprintf(detail + n, sizeof detail - n, " hash=%.*s", S(r->topics_hash));
   }
   fb_line(f, "result %" PRIu64 " ctx=%" PRIu64 " %s %s%s", fx->target, fx->context,
           kop_pulsar_outcome_name(r->outcome), error_name(r->server_error), detail);

@@ -20,7 +20,8 @@ Test(session_topics, answers) {
   cr_assert_eq(kop_pulsar_topics(f.s, fb_text("n/s"), KOP_PULSAR_TOPICS_ALL, 3, f.now, &request),
                KOP_OK);
   fb_expect(&f, "2 > GET_TOPICS_OF_NAMESPACE\n"
-                "result 4 ctx=3 done none persistent://n/s/a persistent://n/s/b-partition-0\n");
+                "result 4 ctx=3 done none persistent://n/s/a persistent://n/s/b-partition-0 "
+                "hash=h1\n");
   fb_free(&f);
 }
 
