@@ -237,7 +237,7 @@ alive() {
 await() {
   local dir=$1 web=$2 tries header=()
   [[ $3 != *,token,* ]] || header=(-H "Authorization: Bearer $(<"$dir/tokens/admin")")
-  for ((tries = 0; tries < 900; tries++)); do
+  for ((tries = 0; tries < 1800; tries++)); do
     curl -sf -m 10 -o /dev/null "${header[@]}" "http://127.0.0.1:$web/admin/v2/brokers/health" && return
     if ! alive "$dir"; then
       echo "pulsar-server: it ended early, the end of $dir/log:" >&2
@@ -248,7 +248,7 @@ await() {
     sleep 0.1
   done
   halt "$dir" KILL
-  fail "not healthy within 90 seconds, see $dir/log"
+  fail "not healthy within three minutes, see $dir/log"
 }
 
 halt() {

@@ -5,12 +5,18 @@
     Python, Go, Java -> Pulsar -> raw entry -> libkop -> batch -> Kafka's classes    compared field by field
 """
 
+import ctypes as c
 import random
 import re
+
+from kop import _abi
+from kop._library import library
 
 from harness import native, samples
 from harness.case import case, note
 from harness.convert import Converter
+from harness.session import Session
+from harness.wire import Entry
 
 KAFKA_CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PUBLISH = 1_700_000_123_456
@@ -138,6 +144,37 @@ def convert_kafka_batches_for_native_clients_and_back(pulsar):
         assert again == moved, f"{again}, not {moved}"
         assert records == [record | {"offset": record["offset"] + first} for record in read]
     note("and come back to Kafka's classes as they were")
+
+
+@case()
+def convert_through_the_session(pulsar):
+    """As a gateway does: entries are sent and read by libkop's session, offsets come from the index."""
+    kafka, converter, topic, rng = native.client("kafka"), Converter(), pulsar.topic(), random.Random(8)
+    session = Session(pulsar.url)
+    producer = session.open_producer(topic)
+    session.wait("PRODUCER_READY")
+    built = []
+    for number in range(20):
+        records = samples.records(rng, rng.choice([1, 3, 30]))
+        batch = build(kafka, records, codec=rng.choice(KAFKA_CODECS), producer_id=5, producer_epoch=1, sequence=number)
+        built.append(check(kafka, batch))
+        (entry,) = converter.to_pulsar(batch, publish_time_ms=PUBLISH)
+        whole = entry.head + entry.payload
+        read = _abi.kop_pulsar_entry()
+        assert library.kop_pulsar_entry_read(whole, len(whole), 0, c.byref(read)) == _abi.KOP_OK
+        session.send_as(producer, number, read.metadata, entry.payload, entry.num_messages)
+    session.open_consumer(topic, permits=100_000)
+    offset = 0
+    for (facts,), read in built:
+        message = session.wait("MESSAGE")
+        last = Entry(message.bytes).index
+        answer = converter.to_kafka(message.bytes, last - message.num_messages + 1, last)
+        (again,), records = check(kafka, answer.batches)
+        assert again == facts | {"base": offset, "last": last}
+        assert records == [one | {"offset": one["offset"] + offset} for one in read]
+        offset = last + 1
+    session.close()
+    note(f"{len(built)} batches, {offset} offsets")
 
 
 @case()

@@ -1,20 +1,23 @@
 """libkop's Pulsar session against the real one: every command, and what brokers do to their clients."""
 
 import contextlib
+import ctypes as c
+import threading
 import time
 
 from kop import _abi
+from kop._library import library
 
 from harness.case import case, note
 from harness.session import MAYBE_WRITTEN, Session, error_name, outcome_name
-from harness.wire import Entry
+from harness.wire import Entry, batch_payload
 
 SHARED, EXCLUSIVE, WAIT, FENCING = range(4)
 
 
 @contextlib.contextmanager
-def a_session(pulsar, **options):
-    session = Session(options.pop("url", pulsar.url), **options)
+def a_session(pulsar, kind=Session, **options):
+    session = kind(options.pop("url", pulsar.url), **options)
     try:
         yield session
     finally:
@@ -176,6 +179,65 @@ def session_failover_and_end_of_topic(pulsar):
         note(f"the producer of a terminated topic: {outcome_name(closed.outcome)} {error_name(closed.server_error)}")
 
 
+@case("batch-acks")
+def session_acknowledges_parts_of_a_batch(pulsar):
+    topic = pulsar.topic()
+    durable = {"subscription": "group", "flags": 1 | 16, "permits": 100}
+    with a_session(pulsar) as session:
+        producer = session.open_producer(topic)
+        session.wait("PRODUCER_READY")
+        session.send(producer, 0, batch_payload([({}, value) for value in values(10)]), 10, batch=True)
+        session.wait("RECEIPT")
+        consumer = session.open_consumer(topic, **durable)
+        message = session.wait("MESSAGE")
+        assert message.num_messages == 10 and Entry(message.bytes).index == 9
+        left = 0b1111100101  # 0, 2, 5 to 9: the others are acknowledged
+        words = (c.c_uint64 * 1)(left)
+        partial = {"id": vars(message.id), "ack_set": words, "batch_size": 10}
+        result = session.ack(consumer, [partial])
+        assert outcome_name(result.outcome) == "DONE", result.text
+        session.call("consumer_close", consumer)
+        session.wait("CONSUMER_CLOSED")
+        session.open_consumer(topic, **durable)
+        again = session.wait("MESSAGE")
+        note(f"acknowledged all but {left:#b}, delivered again with {ack_set(again):#b}")
+        assert ack_set(again) == left and where(again) == where(message)
+
+
+def ack_set(event):
+    """The bits of a delivery, in one number."""
+    repeated, number, found = _abi.kop_pulsar_repeated(**vars(event.ack_set)), c.c_int64(), []
+    while library.kop_pulsar_int64_next(c.byref(repeated), c.byref(number)) == _abi.KOP_OK:
+        found.append(number.value & 2**64 - 1)
+    return sum(word << 64 * at for at, word in enumerate(found))
+
+
+@case("plain")
+def session_is_told_of_duplicates(pulsar):
+    topic = pulsar.topic()
+    pulsar.admin.post(f"{topic.replace('://', '/')}/deduplicationEnabled", True)
+    with a_session(pulsar) as session:
+        deadline = time.monotonic() + 20
+        while True:  # the policy reaches the topic after a while
+            producer = session.open_producer(topic, name="one")
+            ready = session.wait("PRODUCER_READY")
+            publish(session, producer, values(3), first=ready.last_sequence_id + 1)
+            session.call("producer_close", producer)
+            session.wait("PRODUCER_CLOSED")
+            producer = session.open_producer(topic, name="one")
+            last = session.wait("PRODUCER_READY").last_sequence_id
+            if last >= 2:
+                break
+            assert time.monotonic() < deadline, "no deduplication"
+            session.call("producer_close", producer)
+            session.run_for(0.2)
+        session.send(producer, last - 1, b"again")
+        session.send(producer, last + 1, b"new")
+        receipts = [session.wait("RECEIPT") for _ in range(2)]
+        note(f"the broker knows {last}; {last - 1} again: flags {receipts[0].flags}, id {where(receipts[0])}")
+        assert [event.flags for event in receipts] == [_abi.KOP_PULSAR_DUPLICATE, 0]
+
+
 # ---- who may write --------------------------------------------------------------------------------------
 
 
@@ -225,25 +287,24 @@ def session_fenced_by_another(pulsar):
 # ---- what brokers do -------------------------------------------------------------------------------------
 
 
-def through(pulsar, trouble, rounds=3, entries=100):
+def through(pulsar, trouble, access_mode=SHARED, kind=Session):
     """Sends and reads while the trouble happens: every entry arrives, in order; only resent ones may come twice."""
     topic = pulsar.topic()
-    with a_session(pulsar, backoff_max_ns=500_000_000) as session:
-        producer = session.open_producer(topic, send_ns=2**64 - 1)  # a restart may take longer than a send
+    patience = {"backoff_max_ns": 500_000_000, "send_ns": 600_000_000_000}
+    with a_session(pulsar, kind, **patience) as session:
+        producer = session.open_producer(topic, access_mode=access_mode)
         session.wait("PRODUCER_READY")
         reader = session.open_consumer(topic, permits=1_000_000)
         session.wait("CONSUMER_READY")
+        troubled = threading.Thread(target=trouble, args=(topic,))
+        troubled.start()
         sequence = 0
-        for number in range(rounds):
-            for _ in range(entries):
+        while troubled.is_alive() or sequence < 500:
+            for _ in range(20):
                 session.send(producer, sequence, b"%d" % sequence)
                 sequence += 1
-            session.turn(0)
-            trouble(topic)
-            for _ in range(entries):
-                session.send(producer, sequence, b"%d" % sequence)
-                sequence += 1
-            session.turn(0)
+            session.run_for(0.02 if sequence < 500 else 0.2)
+        troubled.join()
         session.send(producer, sequence, b"end")
         found = read(session, reader, b"end", timeout=60)
         receipts = [session.wait("RECEIPT").sequence_id for _ in range(sequence + 1)]
@@ -260,18 +321,48 @@ def through(pulsar, trouble, rounds=3, entries=100):
         return downs
 
 
+def unload_again_and_again(pulsar):
+    def trouble(topic):
+        for _ in range(6):
+            time.sleep(0.2)
+            pulsar.admin.unload(topic)
+
+    return trouble
+
+
 @case("plain")
 def session_lives_through_unloads(pulsar):
-    assert through(pulsar, pulsar.admin.unload)
+    assert through(pulsar, unload_again_and_again(pulsar))
+
+
+@case("plain")
+def session_lives_through_unloads_as_a_leader(pulsar):
+    assert through(pulsar, unload_again_and_again(pulsar), FENCING)
 
 
 @case("plain")
 def session_lives_through_a_killed_broker(pulsar):
     def restart(_topic):
+        time.sleep(0.5)
         pulsar.kill()
         pulsar.start()
 
-    assert through(pulsar, restart, rounds=1)
+    assert through(pulsar, restart)
+
+
+@case("plain")
+def session_lives_through_cut_networks(pulsar):
+    cuts = []
+
+    class Cutting(Session):
+        def turn(self, patience):
+            super().turn(patience)
+            if len(cuts) < 20 and len(self.log) > 40 * (len(cuts) + 1) and self.sockets:
+                conn = sorted(self.sockets)[-1]
+                self._closed(conn, "the network is cut")
+                cuts.append(conn)
+
+    assert through(pulsar, lambda _topic: time.sleep(2), kind=Cutting) and len(cuts) == 20
 
 
 @case("short-ledgers")

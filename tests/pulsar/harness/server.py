@@ -16,6 +16,7 @@ SCRIPT = ROOT / "tools/pulsar-server.sh"
 OWN_VARIANTS = {
     # Half-open connections end soon, and single threads can be held (harness/debugger.py).
     "holes": ("plain", "keepAliveIntervalSeconds=2", True),
+    "batch-acks": ("plain", "acknowledgmentAtBatchIndexLevelEnabled=true", False),
 }
 
 

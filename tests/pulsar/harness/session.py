@@ -9,6 +9,7 @@
 Events have the fields of their body (kop/pulsar_effect.h) as attributes, and `kind`, `flags`, `target`, `context`.
 """
 
+import collections
 import ctypes as c
 import select
 import socket
@@ -71,7 +72,7 @@ class Session:
         self.sockets, self.paused = {}, set()
         self.abandoned = []
         self.keep = {}  # payloads that are lent, by the context of their send
-        self.events = []
+        self.events = collections.defaultdict(list)  # by kind, in order
         self.log = []  # every effect and event, in short
         config, hold = _abi.kop_pulsar_session_config(), []
         check(library.kop_pulsar_session_config_init(c.byref(config), c.sizeof(config)))
@@ -176,14 +177,22 @@ class Session:
         return _abi.kop_slice(c.addressof(data), len(data) - 1)
 
     def ack(self, consumer, ids, cumulative=False, receipt=True, properties=()):
+        """Acknowledges message ids, or parts of them given as dicts of a kop_pulsar_ack_id (ack_set: an array)."""
         wanted = {
             "type": int(cumulative),
             "receipt": int(receipt),
-            "ids": [{"id": vars(number)} for number in ids],
             "properties": [{"key": key, "value": value} for key, value in properties],
         }
         hold = []
         info = pack(_abi.kop_pulsar_ack_info, wanted, hold)
+        given = (_abi.kop_pulsar_ack_id * len(ids))()
+        for one, number in zip(given, ids):
+            part = number if isinstance(number, dict) else {"id": vars(number)}
+            one.id = pack(_abi.kop_pulsar_message_id, part["id"], hold)
+            if "ack_set" in part:
+                one.ack_set, one.ack_set_count = part["ack_set"], len(part["ack_set"])
+                one.batch_size = part["batch_size"]
+        info.ids, info.ids_count = given, len(ids)
         if receipt:
             return self.request("ack", consumer, c.byref(info))
         check(library.kop_pulsar_ack(self.handle, consumer, c.byref(info), self.now(), None))
@@ -195,18 +204,16 @@ class Session:
         """Takes the first event of that kind that is wanted; the others stay."""
         deadline = time.monotonic() + timeout
         while True:
-            for at, event in enumerate(self.events):
-                if event.kind == kind and wanted(event):
-                    return self.events.pop(at)
+            for at, event in enumerate(self.events[kind]):
+                if wanted(event):
+                    return self.events[kind].pop(at)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {kind} within {timeout} s; last seen: {self.log[-12:]}")
             self.turn(0.05)
 
     def take(self, *kinds):
         """Takes all events of these kinds that have come so far."""
-        found = [event for event in self.events if event.kind in kinds]
-        self.events = [event for event in self.events if event.kind not in kinds]
-        return found
+        return [event for kind in kinds for event in self.events.pop(kind, ())]
 
     def run_for(self, seconds):
         deadline = time.monotonic() + seconds
@@ -242,7 +249,7 @@ class Session:
         if effect.kind >= EVENTS_FROM:
             if name in ("RECEIPT", "SEND_FAILED"):
                 self.keep.pop((event.target, event.context), None)
-            self.events.append(event)
+            self.events[event.kind].append(event)
         else:
             getattr(self, "_" + name.lower())(event)
 
@@ -283,7 +290,7 @@ class Session:
         self.paused.discard(event.target)
 
     def _auth_needed(self, event):
-        self.events.append(event)
+        self.events[event.kind].append(event)
         if self.fresh_token:
             self.call("auth_answer", event.target, self.slice(self.fresh_token, self.hold))
 

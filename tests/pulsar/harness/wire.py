@@ -361,6 +361,15 @@ def entry_bytes(metadata, payload=b"", checksum=True):
     return (struct.pack(">HI", 0x0E01, crc32c(body)) if checksum else b"") + body
 
 
+def batch_payload(messages):
+    """The payload of a batch: pairs of single metadata, without payload_size, and value."""
+    out = b""
+    for single, value in messages:
+        meta = encode(SINGLE, single | {"payload_size": len(value)})
+        out += struct.pack(">I", len(meta)) + meta + value
+    return out
+
+
 class Entry:
     """What follows the command in a MESSAGE, taken apart."""
 
