@@ -9,7 +9,7 @@ from harness import native, samples
 from harness.case import case, note
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ["BUILD"])
+BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 LINES = [f"line {number}" for number in range(2000)]
 
 
