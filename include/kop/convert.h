@@ -115,7 +115,8 @@ enum {
       2, /**< `sequence_id` counts messages, not entries: an entry's is that of its first message, and its
       highest_sequence_id is set to that of its last. */
   KOP_TO_PULSAR_RESTORE =
-      4 /**< Make of the headers `kop.entry` and `kop.message` (KOP_TO_KAFKA_KEEP) again what a native producer wrote. */
+      4 /**< Make of the headers `kop.entry` and `kop.message` (KOP_TO_KAFKA_KEEP) again what a native producer wrote: its name, sequence id
+      (not with KOP_TO_PULSAR_COUNT_MESSAGES) and publish time too. For copying topics, not for batches of clients, who could write any. */
 };
 
 /** What an entry is to be like. Set the defaults with kop_to_pulsar_options_init(). */

@@ -107,6 +107,8 @@ static void fill_metadata(const kopi_writing *j, const kopi_piece *s, size_t pla
     md->highest_sequence_id = entry->highest_sequence_id;
   }
   if (s->native.ptr != NULL) restore_native(&s->kept.metadata, md);
+  /* Counted ids are one row over all entries, which no header may leave. */
+  if ((o->flags & KOP_TO_PULSAR_COUNT_MESSAGES) != 0) md->sequence_id = entry->sequence_id;
   if (o->format == KOP_CONVERT_PULSAR && j->compression != KOP_PULSAR_COMPRESSION_NONE) {
     md->present |= KOP_PULSAR_HAS_COMPRESSION | KOP_PULSAR_HAS_UNCOMPRESSED_SIZE;
     md->compression = j->compression;

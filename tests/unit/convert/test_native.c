@@ -504,6 +504,46 @@ Test(native, only_one_header_of_a_name_is_taken) {
   kop_convert_free(c);
 }
 
+/* A kept sequence id among counted ones would make the broker drop what follows as duplicates. */
+Test(native, a_kept_sequence_id_does_not_leave_the_count) {
+  kop_convert *c = new_convert();
+  kop_pulsar_metadata md;
+  kop_pulsar_metadata_init(&md);
+  md.present =
+      KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID | KOP_PULSAR_HAS_PUBLISH_TIME;
+  md.producer_name = text_slice("native");
+  md.sequence_id = UINT64_C(1) << 62;
+  uint8_t kept[64];
+  size_t len;
+  cr_assert_eq(kop_pulsar_metadata_write(&md, NULL, 0, kept, sizeof kept, &len), KOP_OK);
+  const kop_record_header header = {text_slice("kop.entry"), {kept, len}};
+  const kop_record_in record = {.offset = -1,
+                                .timestamp = 1,
+                                .value = text_slice("v"),
+                                .headers = &header,
+                                .header_count = 1};
+  const kop_record_in records[] = {record, record};
+  bytes batch = batch_with(records, 2, -1);
+  kop_to_pulsar_options o = to_pulsar_defaults();
+  o.sequence_id = 100;
+  const kop_convert_entry *entries;
+  size_t n;
+  for (int counted = 0; counted < 2; counted++) {
+    o.flags = KOP_TO_PULSAR_RESTORE | (counted ? KOP_TO_PULSAR_COUNT_MESSAGES : 0);
+    cr_assert_eq(kop_convert_to_pulsar(c, batch.ptr, batch.len, &o, &entries, &n), KOP_OK);
+    cr_assert_eq(n, 1);
+    cr_assert_eq(entries[0].sequence_id, counted ? 100 : md.sequence_id);
+    cr_assert_eq(entries[0].highest_sequence_id, counted ? 101 : 0);
+    bytes got = entry_bytes(&entries[0]);
+    kop_pulsar_entry entry;
+    cr_assert_eq(kop_pulsar_entry_read(got.ptr, got.len, KOP_PULSAR_ENTRY_CHECK, &entry), KOP_OK);
+    cr_assert_eq(entry.metadata.sequence_id, entries[0].sequence_id);
+    free(got.ptr);
+  }
+  free(batch.ptr);
+  kop_convert_free(c);
+}
+
 /* What is kept takes room in the head, whatever the payload shrinks to. */
 Test(native, kept_facts_count_towards_the_bound_of_an_entry) {
   enum { RECORDS = 200, KEPT = 60000 };
