@@ -12,7 +12,8 @@ size_t kopi_base64_size(size_t n, uint8_t url_safe) {
 
 void kopi_base64_write(const uint8_t *in, size_t n, uint8_t url_safe, uint8_t *out) {
   const char *digits = alphabet[url_safe != 0];
-  for (; n > 0; in += 3, n -= n < 3 ? n : 3) {
+  for (size_t step; n > 0; in += step, n -= step) {
+    step = n < 3 ? n : 3;
     uint32_t three = (uint32_t)in[0] << 16;
     if (n > 1) three |= (uint32_t)in[1] << 8;
     if (n > 2) three |= in[2];
