@@ -43,9 +43,11 @@ a third of its time is not far above what moving them takes.""",
     "processor time per record consumed": """nine tenths of kopd's time are the kernel's: half of all is copying from the
 mapped file to the socket. Kafka's sendfile saves that copy; on loopback it costs more elsewhere (docs/decisions.md,
 36), so what is left to save is small.""",
-    "p99 of a commit beside a bare file, os": """A commit of small batches without a sync is one writev into the page cache
-for the bare file, and no change of thread. The store's goes to the writer's thread and back, and where the cores are busy
-either may wait for a time slice.""",
+    "p99 of a commit beside a bare file, os": """Half of the commits take at most half as long again as the bare file's one
+writev; that is the index, the checksums and the answers. The slowest hundredth varies: runs minutes apart on the quiet
+machine gave 1.9x to 5.9x. Suspected, not proved: they meet the janitor, which syncs a full file and makes the next one
+while the bare file does neither until it is full, and a write slower than 10 ms sends the next commits through the
+writer's thread.""",
     "records/s consumed": """The client is what is busy then (its column shows the cores it takes), so its rate varies with
 what else the machine does.""",
 }
