@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/decimal.h"
+
 static const char name[] = "kop.batch";
 
 enum { VERSION = '1', ATTRIBUTES = 0xFFFF & ~KOP_BATCH_CODEC_MASK };
@@ -26,17 +28,8 @@ static uint8_t *put_field(uint8_t *p, const char *key, int64_t value) {
   size_t len = strlen(key);
   memcpy(p, key, len);
   p += len;
-  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
   if (value < 0) *p++ = '-';
-  uint8_t digits[20];
-  size_t n = 0;
-  do {
-    digits[n++] = (uint8_t)('0' + rest % 10);
-    rest /= 10;
-  } while (rest != 0);
-  while (n > 0)
-    *p++ = digits[--n];
-  return p;
+  return kopi_decimal_put(p, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 size_t kopi_facts_write(const kop_convert_facts *facts, uint8_t *out) {

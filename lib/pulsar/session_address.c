@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/decimal.h"
+
 static bool take(kop_slice *s, const char *prefix) {
   size_t n = strlen(prefix);
   if (s->len < n || memcmp(s->ptr, prefix, n) != 0) return false;
@@ -101,11 +103,5 @@ size_t kopi_ps_address_print(const kopi_ps_address *a, uint8_t out[KOPI_PS_AUTHO
   n += a->host_len;
   if (brackets) out[n++] = ']';
   out[n++] = ':';
-  uint8_t digits[5];
-  size_t len = 0;
-  for (uint32_t port = a->port; port > 0; port /= 10)
-    digits[len++] = (uint8_t)('0' + port % 10);
-  while (len > 0)
-    out[n++] = digits[--len];
-  return n;
+  return (size_t)(kopi_decimal_put(out + n, a->port) - out);
 }
