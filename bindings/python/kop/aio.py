@@ -80,9 +80,30 @@ class Broker:
         self.turn()
 
 
-class _Client(asyncio.Protocol):
+class _Stream(asyncio.Protocol):
+    """One connection: what arrives is fed to an engine or a session, as much of it as that takes."""
+
+    def __init__(self, owner, machine):
+        self.owner, self.machine, self.rest = owner, machine, b""
+
+    def data_received(self, data):
+        self.rest += data
+        self._feed()
+
+    def resume(self):
+        self.transport.resume_reading()
+        self.owner.loop.call_soon(self._feed)
+
+    def _feed(self):
+        taken = self.machine.feed(self.conn, self.rest)
+        self.rest = self.rest[taken:]
+        self.owner.turn()
+
+
+class _Client(_Stream):
     def __init__(self, broker):
-        self.broker, self.rest = broker, b""
+        super().__init__(broker, broker.engine)
+        self.broker = broker
 
     def connection_made(self, transport):
         self.transport = transport
@@ -90,18 +111,9 @@ class _Client(asyncio.Protocol):
         self.broker.clients[self.conn] = self
         self.broker.turn()
 
-    def data_received(self, data):
-        self.rest += data
-        self._feed()
-
     def connection_lost(self, _):
         del self.broker.clients[self.conn]
         self.broker.engine.conn_closed(self.conn)
-        self.broker.turn()
-
-    def _feed(self):
-        taken = self.broker.engine.feed(self.conn, self.rest)
-        self.rest = self.rest[taken:]
         self.broker.turn()
 
     def carry_out(self, effect):
@@ -114,8 +126,7 @@ class _Client(asyncio.Protocol):
             case _abi.KOP_EFFECT_RECV_PAUSE:
                 self.transport.pause_reading()
             case _abi.KOP_EFFECT_RECV_RESUME:
-                self.transport.resume_reading()
-                self.broker.loop.call_soon(self._feed)
+                self.resume()
         return None
 
 
@@ -173,27 +184,19 @@ class PulsarClient:
         self.turn()
 
 
-class _Peer(asyncio.Protocol):
+class _Peer(_Stream):
     def __init__(self, client, conn):
-        self.client, self.conn, self.rest = client, conn, b""
+        super().__init__(client, client.session)
+        self.client, self.conn = client, conn
 
     def connection_made(self, transport):
         self.transport = transport
         self.client.peers[self.conn] = self
         self.client.session.connected(self.conn)
 
-    def data_received(self, data):
-        self.rest += data
-        self._feed()
-
     def connection_lost(self, error):
         del self.client.peers[self.conn]
         self.client.session.closed(self.conn, str(error or "closed by the broker"))
-        self.client.turn()
-
-    def _feed(self):
-        taken = self.client.session.feed(self.conn, self.rest)
-        self.rest = self.rest[taken:]
         self.client.turn()
 
     def carry_out(self, event):
@@ -206,5 +209,4 @@ class _Peer(asyncio.Protocol):
             case _abi.KOP_PULSAR_RECV_PAUSE:
                 self.transport.pause_reading()
             case _abi.KOP_PULSAR_RECV_RESUME:
-                self.transport.resume_reading()
-                self.client.loop.call_soon(self._feed)
+                self.resume()
