@@ -145,7 +145,7 @@ typedef struct kop_to_pulsar_options {
 /** One entry to be sent. */
 typedef struct kop_convert_entry {
   kop_slice
-      head; /**< 0x0e01, checksum, metadata: what stands between the command and the payload of a SEND frame. */
+      head; /**< 0x0e01, checksum, metadata: what stands between the command and the payload of a SEND frame; kop_pulsar_send() takes it. */
   kop_slice payload;    /**< The payload; in format KOP_CONVERT_KAFKA it is the caller's batch. */
   uint64_t sequence_id; /**< As written, for CommandSend. */
   uint64_t highest_sequence_id; /**< The same with KOP_TO_PULSAR_COUNT_MESSAGES, else 0. */

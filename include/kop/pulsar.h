@@ -119,19 +119,30 @@ enum {
   KOP_PULSAR_SEND_CHUNK = 1 /**< A chunk of a message: the same sequence id may come again. */
 };
 
-/** One entry to be stored. */
+/**
+ * One entry to be stored. What stands in front of its payload is given in one of two ways: as a struct that the session encodes, or
+ * ready, as kop_convert_to_pulsar() and kop_pulsar_entry_write() make it, checksum included. Then nothing is encoded or
+ * summed up twice:
+ *
+ *     .head = e->head, .payload = &e->payload, .payload_count = 1, .num_messages = (uint32_t)e->num_messages,
+ *     .sequence_id = e->sequence_id, .highest_sequence_id = e->highest_sequence_id      of a kop_convert_entry
+ */
 typedef struct kop_pulsar_send_info {
   size_t size;      /**< sizeof(kop_pulsar_send_info) as the caller compiled it. */
   uint64_t context; /**< Handed back in RECEIPT or SEND_FAILED. */
   const kop_pulsar_metadata *
-      metadata; /**< Encoded inside the call. Its producer name and sequence ids are replaced by the producer's and by those below. */
+      metadata; /**< Encoded inside the call. Its producer name and sequence ids are replaced by the producer's and by those below. NULL with `head`. */
+  kop_slice
+      head; /**< 0x0e01, checksum of all that follows, size, metadata. Copied, and written as it is: its producer name must be the producer's
+      (PRODUCER_READY has it), its sequence ids and count those below. The checksum is not looked at. Null with `metadata`. */
   const kop_slice *
       payload; /**< The array is copied; the bytes must stay as they are until RECEIPT or SEND_FAILED. */
   uint32_t payload_count; /**< How many slices; at most KOP_PULSAR_MAX_PAYLOAD_SLICES. */
-  uint32_t num_messages;  /**< How many indexes the entry takes; at least 1. */
-  uint64_t sequence_id;   /**< Larger than that of the send before. */
+  uint32_t
+      num_messages; /**< How many indexes the entry takes: num_messages_in_batch of the metadata, 1 if it has none. */
+  uint64_t sequence_id; /**< Larger than that of the send before. */
   uint64_t
-      highest_sequence_id; /**< Of the last message in the batch; 0 or the same: none is written. */
+      highest_sequence_id; /**< Of the last message in the batch; 0 or the same: `metadata` gets none. */
   uint32_t flags;          /**< KOP_PULSAR_SEND_ bits. */
   uint32_t reserved;       /**< 0. */
 } kop_pulsar_send_info;
@@ -474,8 +485,10 @@ KOP_API kop_status kop_pulsar_producer_open(kop_pulsar_session *session,
  * @param info      Not kept; the payload's bytes are lent until RECEIPT or SEND_FAILED.
  * @param now       The clocks.
  * @return KOP_OK; KOP_ERR_NOT_FOUND; KOP_ERR_STATE before the first READY or after close; KOP_ERR_INVALID (a sequence id that does not
- *         rise, no metadata, no messages); KOP_ERR_LIMIT (larger than max_message_bytes, or max_pending_sends or max_pending_bytes
- *         reached: wait for receipts); KOP_ERR_NOMEM. On any error nothing is lent. Since 0.1.
+ *         rise, neither or both of metadata and head, a head of another producer name or other sequence ids, a count that is not
+ *         the metadata's); KOP_ERR_MALFORMED (a head that is none, or has more in front of it or behind it); KOP_ERR_LIMIT
+ *         (metadata and payload together larger than max_message_bytes, or max_pending_sends or max_pending_bytes reached: wait
+ *         for receipts); KOP_ERR_NOMEM. On any error nothing is lent. Since 0.1.
  */
 KOP_API kop_status kop_pulsar_send(kop_pulsar_session *session, uint64_t producer,
                                    const kop_pulsar_send_info *info, kop_now now);

@@ -94,9 +94,10 @@ enum {
       5, /**< A bound was reached: connections, redirects, memory. `text` says which. */
   KOP_PULSAR_NOT_SUPPORTED = 6, /**< This broker cannot do it. */
   KOP_PULSAR_BAD_ANSWER = 7,    /**< The broker's answer breaks the protocol. */
-  KOP_PULSAR_CORRUPTED = 8, /**< SEND_FAILED: the payload was changed after kop_pulsar_send(). */
-  KOP_PULSAR_SILENCE = 9,   /**< CLOSE: nothing heard for two keep-alive intervals. */
-  KOP_PULSAR_UNUSED = 10,   /**< CLOSE: nobody used the connection. */
+  KOP_PULSAR_CORRUPTED =
+      8, /**< SEND_FAILED: the payload was changed after kop_pulsar_send(), or the checksum of a ready head is wrong. */
+  KOP_PULSAR_SILENCE = 9, /**< CLOSE: nothing heard for two keep-alive intervals. */
+  KOP_PULSAR_UNUSED = 10, /**< CLOSE: nobody used the connection. */
   KOP_PULSAR_MOVED =
       11 /**< DOWN: the broker closed it, e.g. since the topic moves to another one. */
 };

@@ -2,7 +2,15 @@
 #include "pulsar/session_conn.h"
 #include "pulsar/session_task.h"
 
-enum { DEFAULT_MESSAGE_BYTES = 5 << 20 };
+enum {
+  DEFAULT_MESSAGE_BYTES = 5 << 20,
+  MOST_MESSAGE_BYTES = INT32_MAX - (16 << 10) /* a frame has its command and its sizes beside it */
+};
+
+static uint32_t message_bytes(uint32_t said) {
+  if (said == 0) return DEFAULT_MESSAGE_BYTES;
+  return said < MOST_MESSAGE_BYTES ? said : MOST_MESSAGE_BYTES;
+}
 
 static void show_ready(kopi_ps *s, kopi_ps_node *node, kop_pulsar_effect *fx, kopi_ps_body *body) {
   (void)s;
@@ -55,7 +63,7 @@ void kopi_ps_conn_on_connected(kopi_ps *s, kopi_ps_conn *c, const kopi_ps_comman
   c->challenged = false;
   c->protocol_version = m->protocol_version;
   c->features = m->features;
-  c->max_message_bytes = m->max_message_bytes == 0 ? DEFAULT_MESSAGE_BYTES : m->max_message_bytes;
+  c->max_message_bytes = message_bytes(m->max_message_bytes);
   kopi_ps_tell(s, &c->ready_node);
   kopi_ps_conn_used(s, c);
   kopi_ps_conn_keep_alive(s, c);

@@ -9,12 +9,7 @@
  */
 #include "pulsar/session_send.h"
 
-#include <string.h>
-
-#include "base/crc32c.h"
-#include "base/endian.h"
 #include "base/sized.h"
-#include "pulsar/frame.h"
 #include "pulsar/session_producer.h"
 
 /* ---- what it tells ---- */
@@ -214,16 +209,6 @@ void kopi_ps_producer_on_receipt(kopi_ps *s, kopi_ps_producer *p, const kopi_ps_
   kopi_ps_producer_pump(s, p);
 }
 
-/* Where the checksum stands in the head: behind the frame's head, the command, and 0x0e01. */
-static bool is_intact(const kopi_ps_entry *e) {
-  const uint8_t *head = e->slices[0].ptr;
-  size_t at = KOPI_PULSAR_FRAME_HEAD + kopi_load_be32(head + 4) + 2;
-  uint32_t crc = kopi_crc32c(0, head + at + 4, e->slices[0].len - at - 4);
-  for (uint32_t i = 1; i < e->slices_count; i++)
-    crc = kopi_crc32c(crc, e->slices[i].ptr, e->slices[i].len);
-  return crc == kopi_load_be32(head + at);
-}
-
 /* The answer to SEND_ERROR that ends the producer. */
 static bool is_the_end(int32_t server_error) {
   return server_error == KOP_PULSAR_TOPIC_TERMINATED ||
@@ -245,7 +230,7 @@ void kopi_ps_producer_on_error(kopi_ps *s, kopi_ps_producer *p, const kopi_ps_co
     arm(s, p);
     kopi_ps_producer_pump(s, p);
   } else {
-    if (c->server_error == KOP_PULSAR_CHECKSUM_ERROR && e != NULL && !is_intact(e))
+    if (c->server_error == KOP_PULSAR_CHECKSUM_ERROR && e != NULL && !kopi_ps_entry_is_intact(e))
       settle(e, KOP_PULSAR_CORRUPTED, c->server_error);
     kopi_ps_attach_again(s, &p->attach, &why);
     arm(s, p);
@@ -256,57 +241,11 @@ void kopi_ps_producer_on_error(kopi_ps *s, kopi_ps_producer *p, const kopi_ps_co
 /* ---- the call ---- */
 
 static bool usable(const kop_pulsar_send_info *i) {
-  return i->metadata != NULL && i->num_messages > 0 && i->num_messages <= INT32_MAX &&
-         i->payload_count <= KOP_PULSAR_MAX_PAYLOAD_SLICES &&
+  return (i->metadata != NULL) != (i->head.ptr != NULL) && i->num_messages > 0 &&
+         i->num_messages <= INT32_MAX && i->payload_count <= KOP_PULSAR_MAX_PAYLOAD_SLICES &&
          (i->payload != NULL || i->payload_count == 0) &&
          (i->flags & ~(uint32_t)KOP_PULSAR_SEND_CHUNK) == 0 && i->reserved == 0 &&
          (i->highest_sequence_id == 0 || i->highest_sequence_id >= i->sequence_id);
-}
-
-/* What is written in front of the payload: the caller's metadata with the producer's name and the ids of this send. */
-static void complete(const kopi_ps_producer *p, const kop_pulsar_send_info *i,
-                     kop_pulsar_metadata *md) {
-  *md = *i->metadata;
-  md->producer_name = kopi_ps_blob_slice(p->name);
-  md->sequence_id = i->sequence_id;
-  md->present |= KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID;
-  md->present &= ~KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID;
-  if (i->highest_sequence_id > i->sequence_id) {
-    md->highest_sequence_id = i->highest_sequence_id;
-    md->present |= KOP_PULSAR_HAS_HIGHEST_SEQUENCE_ID;
-  }
-}
-
-static kop_status new_entry(kopi_ps *s, const kopi_ps_producer *p, const kop_pulsar_send_info *i,
-                            const kop_pulsar_metadata *md, size_t payload, kopi_ps_entry **out) {
-  enum { CHECKSUM_AND_SIZE = 2 + 4 + 4 };
-  size_t metadata = CHECKSUM_AND_SIZE + kop_pulsar_metadata_size(md, NULL, 0);
-  size_t slices = (1 + (size_t)i->payload_count) * sizeof(kop_slice);
-  kopi_ps_entry *e = kopi_malloc(&s->alloc, sizeof *e + slices + KOPI_PULSAR_SEND_MAX + metadata);
-  if (e == NULL) return KOP_ERR_NOMEM;
-  memset(e, 0, sizeof *e);
-  uint8_t *head = (uint8_t *)e + sizeof *e + slices;
-  kopi_pulsar_send send = {
-      .producer_id = p->attach.id,
-      .sequence_id = i->sequence_id,
-      .highest_sequence_id = i->highest_sequence_id > i->sequence_id ? i->highest_sequence_id : 0,
-      .num_messages = (int32_t)i->num_messages,
-      .is_chunk = (i->flags & KOP_PULSAR_SEND_CHUNK) != 0,
-  };
-  size_t command = kopi_pulsar_send_write(&send, metadata + payload, head);
-  size_t len = 0;
-  kop_status status = kop_pulsar_entry_write(md, NULL, 0, i->payload, i->payload_count,
-                                             head + command, metadata, &len);
-  if (status != KOP_OK) {
-    kopi_free(&s->alloc, e);
-    return status == KOP_ERR_NOMEM ? status : KOP_ERR_INVALID;
-  }
-  e->slices[e->slices_count++] = (kop_slice){.ptr = head, .len = command + len};
-  for (uint32_t j = 0; j < i->payload_count; j++) {
-    if (i->payload[j].len > 0) e->slices[e->slices_count++] = i->payload[j];
-  }
-  *out = e;
-  return KOP_OK;
 }
 
 static kop_status admit(const kopi_ps *s, const kopi_ps_producer *p, const kop_pulsar_send_info *i,
@@ -332,24 +271,19 @@ kop_status kop_pulsar_send(kop_pulsar_session *s, uint64_t producer,
   kopi_ps_producer *p = kopi_map_u64_find(&s->producers, producer);
   if (p == NULL) return KOP_ERR_NOT_FOUND;
   if (p->attach.times == 0 || p->attach.state == KOPI_PS_CLOSING) return KOP_ERR_STATE;
-  kop_pulsar_metadata md;
-  complete(p, &i, &md);
-  size_t payload = 0;
-  for (uint32_t j = 0; j < i.payload_count; j++)
-    payload += i.payload[j].len;
-  size_t message = kop_pulsar_metadata_size(&md, NULL, 0) + payload;
-  kop_status status = admit(s, p, &i, message);
+  kopi_ps_head head;
+  kop_status status = kopi_ps_head_prepare(p, &i, &head);
+  if (status != KOP_OK) return status;
+  size_t message = head.metadata_size + head.payload_size;
+  status = admit(s, p, &i, message);
   if (status != KOP_OK) return status;
   kopi_ps_entry *e = NULL;
-  status = new_entry(s, p, &i, &md, payload, &e);
+  status = kopi_ps_entry_new(s, p, &i, &head, &e);
   if (status != KOP_OK) return status;
   e->piece.is_entry = 1;
   e->node.news = &FATE_NEWS;
   e->producer = p;
   e->context = i.context;
-  e->sequence_id = i.sequence_id;
-  e->highest_sequence_id =
-      i.highest_sequence_id > i.sequence_id ? i.highest_sequence_id : i.sequence_id;
   e->bytes = message;
   e->deadline = kopi_ps_after(s, p->send_ns);
   bool was_quiet = oldest(p) == NULL;

@@ -37,6 +37,28 @@ typedef struct kopi_ps_entry {
   kop_slice slices[];
 } kopi_ps_entry;
 
+/* ---- its bytes: session_entry.c ---- */
+
+/* What stands between the command and the payload. */
+typedef struct kopi_ps_head {
+  kop_pulsar_metadata md; /* what it says */
+  kop_slice ready;        /* its bytes as they were given; null: md is yet to be encoded */
+  size_t metadata_size;   /* of the metadata alone */
+  size_t payload_size;
+} kopi_ps_head;
+
+/* Finds out what a send writes in front of its payload. KOP_ERR_MALFORMED: a head that is none; KOP_ERR_INVALID: metadata and info disagree. */
+kop_status kopi_ps_head_prepare(const struct kopi_ps_producer *p, const kop_pulsar_send_info *i,
+                                kopi_ps_head *head);
+/* An entry with its bytes and ids. `head` borrows from the call, the entry does not. KOP_ERR_INVALID, KOP_ERR_NOMEM. */
+kop_status kopi_ps_entry_new(kopi_ps *s, const struct kopi_ps_producer *p,
+                             const kop_pulsar_send_info *i, const kopi_ps_head *head,
+                             kopi_ps_entry **out);
+/* Whether its checksum still is that of its bytes. */
+bool kopi_ps_entry_is_intact(const kopi_ps_entry *e);
+
+/* ---- its way ---- */
+
 /* The connection has written it, or is gone. */
 void kopi_ps_entry_written(kopi_ps *s, kopi_ps_entry *entry);
 

@@ -8,7 +8,7 @@
  *   0x04 n         n * 100 ms pass                        0x0c n    refuse the n-th allocation from now on
  *   0x05 n         open a producer                        0x0d n    answer a challenge
  *   0x06 n         open a consumer                        0x0e t v  the next frame is damaged: byte t becomes v
- *   0x07 n         send n entries
+ *   0x07 n         send n entries, by turns with a struct and with a ready head
  *
  * Invariants: no crash; every accepted send gets one answer, in order; every request gets one; nothing is told of what is
  * closed; after the end nothing is left.
@@ -19,12 +19,14 @@
 
 #include "fuzz_pulsar_frames.h"
 
-enum { CONNS = 8, THINGS = 8, SENDS = 4096, KEPT = 32 };
+enum { CONNS = 8, THINGS = 8, SENDS = 4096, KEPT = 32, NAME_MOST = 64 };
 
 typedef struct thing {
   uint64_t id;
   uint64_t sent;     /* context of the next send */
   uint64_t answered; /* context of the next answer */
+  size_t name_len;
+  uint8_t name[NAME_MOST]; /* as the latest READY told it, if it is not longer */
   int consumer;
   int open;
 } thing;
@@ -97,6 +99,13 @@ static void on_effect(world *w, const kop_pulsar_effect *fx) {
     check(kop_pulsar_closed(w->s, fx->target, (kop_slice){NULL, 0}, w->now) == KOP_OK);
     if (i < CONNS) w->conns[i] = 0, w->sending[i] = 0;
     break;
+  case KOP_PULSAR_PRODUCER_READY: {
+    const kop_pulsar_producer_state *state = fx->body;
+    check(t != NULL && !t->consumer);
+    t->name_len = state->name.len;
+    if (t->name_len > 0 && t->name_len <= NAME_MOST) memcpy(t->name, state->name.ptr, t->name_len);
+    break;
+  }
   case KOP_PULSAR_RECEIPT:
   case KOP_PULSAR_SEND_FAILED:
     check(t != NULL && !t->consumer && fx->context == t->answered && t->answered < t->sent);
@@ -174,23 +183,42 @@ static void open_thing(world *w, uint8_t n) {
   t->open = status == KOP_OK;
 }
 
-static void send_some(world *w, uint8_t n) {
+/* Each second entry has a head that is ready. */
+static void send_one(world *w, thing *t) {
   static const uint8_t payload[] = "payload of an entry";
-  thing *t = &w->things[n % THINGS];
   kop_pulsar_metadata md;
   kop_pulsar_metadata_init(&md);
   md.present = KOP_PULSAR_HAS_PUBLISH_TIME;
   kop_slice body = {payload, sizeof payload};
-  for (int i = 0; i < 1 + (n >> 4) && t->open && !t->consumer && t->sent < SENDS; i++) {
-    kop_pulsar_send_info info = {.size = sizeof info,
-                                 .context = t->sent,
-                                 .metadata = &md,
-                                 .payload = &body,
-                                 .payload_count = 1,
-                                 .num_messages = 1,
-                                 .sequence_id = t->sent + 1};
-    if (kop_pulsar_send(w->s, t->id, &info, w->now) == KOP_OK) t->sent++;
+  kop_pulsar_send_info info = {.size = sizeof info,
+                               .context = t->sent,
+                               .metadata = &md,
+                               .payload = &body,
+                               .payload_count = 1,
+                               .num_messages = 1,
+                               .sequence_id = t->sent + 1};
+  uint8_t head[NAME_MOST + 64];
+  int ready = t->sent % 2 == 1 && t->name_len <= NAME_MOST;
+  if (ready) {
+    md.present |= KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID;
+    md.producer_name = (kop_slice){t->name, t->name_len};
+    md.sequence_id = info.sequence_id;
+    info.metadata = NULL;
+    info.head.ptr = head;
+    check(kop_pulsar_entry_write(&md, NULL, 0, &body, 1, head, sizeof head, &info.head.len) ==
+          KOP_OK);
   }
+  kop_status status = kop_pulsar_send(w->s, t->id, &info, w->now);
+  check(status != KOP_ERR_MALFORMED);
+  check(ready || status != KOP_ERR_INVALID); /* the broker may have given it another name since */
+  if (status == KOP_OK) t->sent++;
+  memset(head, 0xdd, sizeof head);
+}
+
+static void send_some(world *w, uint8_t n) {
+  thing *t = &w->things[n % THINGS];
+  for (int i = 0; i < 1 + (n >> 4) && t->open && !t->consumer && t->sent < SENDS; i++)
+    send_one(w, t);
 }
 
 static void request(world *w, uint8_t n) {

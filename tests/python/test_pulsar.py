@@ -81,6 +81,9 @@ class Session(unittest.TestCase):
             self.session.consumer_open("persistent://a/b/c", nonsense=1)
         with self.assertRaises(kop.KopError):
             self.session.send(1, b"x", sequence_id=0)
+        entry, = kop.Converter().to_pulsar(kop.batch([kop.Record(0, 1, None, b"v", [])]), self.time)
+        with self.assertRaises(kop.KopError):
+            self.session.send_entry(1, entry)
 
 
 if __name__ == "__main__":

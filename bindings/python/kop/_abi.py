@@ -2034,6 +2034,7 @@ kop_pulsar_send_info._fields_ = [
     ('size', c.c_size_t),
     ('context', c.c_uint64),
     ('metadata', c.POINTER(kop_pulsar_metadata)),
+    ('head', kop_slice),
     ('payload', c.POINTER(kop_slice)),
     ('payload_count', c.c_uint32),
     ('num_messages', c.c_uint32),

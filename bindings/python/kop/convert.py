@@ -8,13 +8,20 @@ from ._library import KopError, library
 
 
 class Entry(NamedTuple):
-    """One entry to be sent: `num_messages` is what CommandSend must carry."""
+    """One entry to be sent, for kop.pulsar.Session.send_entry(): `head` is checksum and metadata, `num_messages` the places that
+    it takes. `data` is the entry as a ledger will hold it."""
 
-    data: bytes
+    head: bytes
+    payload: bytes
     num_messages: int
     count: int
     first_delta: int
     sequence_id: int
+    highest_sequence_id: int
+
+    @property
+    def data(self):
+        return self.head + self.payload
 
 
 class Answer(NamedTuple):
@@ -68,8 +75,8 @@ class Converter:
         entries, count, batch = c.POINTER(_abi.kop_convert_entry)(), c.c_size_t(), bytes(batch)
         self._check(library.kop_convert_to_pulsar(self._handle, batch, len(batch), c.byref(given), c.byref(entries),
                                                   c.byref(count)))
-        return [Entry(slice_bytes(e.head) + slice_bytes(e.payload), e.num_messages, e.count, e.first_delta, e.sequence_id)
-                for e in entries[:count.value]]
+        return [Entry(slice_bytes(e.head), slice_bytes(e.payload), e.num_messages, e.count, e.first_delta, e.sequence_id,
+                      e.highest_sequence_id) for e in entries[:count.value]]
 
     def to_kafka(self, entry, first_offset, last_offset, **options):
         """What an entry, with or without broker metadata, is for Kafka. `options` are fields of kop_to_kafka_options."""

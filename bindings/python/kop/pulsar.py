@@ -222,14 +222,23 @@ class Session:
     def send(self, producer, payload, *, sequence_id, num_messages=1, context=None, properties=(), **metadata):
         """Sends an entry: RECEIPT or SEND_FAILED with that `context` follows. `metadata` are fields of kop_pulsar_metadata
         (publish_time is the present unless given); `payload` is the message, or a batch in Pulsar's format."""
-        keep = [payload]
+        keep = []
         metadata.setdefault("publish_time", self._clocks()[1])
-        head = self._metadata(metadata, properties, keep)
-        data = (_abi.kop_slice * 1)(_slice(payload, keep))
+        if num_messages != 1:
+            metadata.setdefault("num_messages_in_batch", num_messages)
+        given = self._metadata(metadata, properties, keep)
+        self._send(producer, payload, context, keep, metadata=c.pointer(given), num_messages=num_messages,
+                   sequence_id=sequence_id)
+
+    def send_entry(self, producer, entry, *, context=None):
+        """The same for an entry that kop.Converter.to_pulsar() made with this producer's name: its head is sent as it is."""
+        keep = []
+        self._send(producer, entry.payload, context, keep, head=entry.head, num_messages=entry.num_messages,
+                   sequence_id=entry.sequence_id, highest_sequence_id=entry.highest_sequence_id)
+
+    def _send(self, producer, payload, context, keep, **fields):
         self._sends += 1
-        info = _abi.kop_pulsar_send_info(size=c.sizeof(_abi.kop_pulsar_send_info), context=self._sends,
-                                         metadata=c.pointer(head), payload=data, payload_count=1,
-                                         num_messages=num_messages, sequence_id=sequence_id)
+        info = pack(_abi.kop_pulsar_send_info, dict(fields, context=self._sends, payload=[payload]), keep)
         self._call("send", producer, c.byref(info))
         self._lent[self._sends] = context, keep
 

@@ -73,6 +73,7 @@ struct fb {
   bool hold;             /* SENDs stay open until fb_sent_all() */
   bool refuse;           /* connections cannot be opened */
   bool quiet;            /* nothing is written down */
+  kopi_buf *tap;         /* gets all that the session writes, unless it is NULL */
   uint64_t mute;         /* bit 1 << type: commands that get no answer */
   bool keep_all;         /* keep every message */
   uint64_t feature_bits; /* KOP_PULSAR_SERVER_ */
@@ -140,6 +141,13 @@ uint64_t fb_producer(fb *f, const char *topic, uint32_t mode);
 uint64_t fb_reader(fb *f, const char *topic, uint32_t permits);
 /* An entry of one message; context and sequence id are `sequence`. */
 kop_status fb_send(fb *f, uint64_t producer, uint64_t sequence, const char *payload);
+/* Such entries, all accepted and written. */
+void fb_send_some(fb *f, uint64_t producer, uint64_t from, uint64_t to);
+/*
+ * Begins with fb_init(): a producer that is ready on connection 3, has sent the entries 1 to `sent`, and gets no answer to what it
+ * sends. Nothing of it is left written down.
+ */
+uint64_t fb_silent_producer(fb *f, uint32_t mode, uint64_t sent);
 
 /* ---- what is compared ---- */
 

@@ -92,6 +92,7 @@ static void take_output(fb *f, const kop_pulsar_effect *fx) {
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < o->slices_count; i++) {
     if (c != NULL) kopi_buf_put(&c->in, o->slices[i].ptr, o->slices[i].len);
+    if (f->tap != NULL) kopi_buf_put(f->tap, o->slices[i].ptr, o->slices[i].len);
     bytes += o->slices[i].len;
   }
   cr_assert_eq(bytes, o->bytes);
@@ -476,4 +477,21 @@ kop_status fb_send(fb *f, uint64_t producer, uint64_t sequence, const char *payl
                             .num_messages = 1,
                             .sequence_id = sequence};
   return kop_pulsar_send(f->s, producer, &i, f->now);
+}
+
+void fb_send_some(fb *f, uint64_t producer, uint64_t from, uint64_t to) {
+  for (uint64_t i = from; i <= to; i++)
+    cr_assert_eq(fb_send(f, producer, i, "x"), KOP_OK);
+  fb_run(f);
+}
+
+uint64_t fb_silent_producer(fb *f, uint32_t mode, uint64_t sent) {
+  fb_init(f, NULL);
+  f->topic_epoch = mode == KOP_PULSAR_SHARED ? 0 : 6;
+  uint64_t p = fb_producer(f, "t", mode);
+  fb_run(f);
+  f->mute = 1ull << KOPI__BASE_COMMAND__TYPE__SEND;
+  fb_send_some(f, p, 1, sent);
+  fb_forget(f);
+  return p;
 }

@@ -98,9 +98,11 @@ Test(session_main, properties_of_a_send_are_written) {
   fb_run(&f);
   kop_pulsar_metadata md;
   kop_pulsar_metadata_init(&md);
-  md.present = KOP_PULSAR_HAS_PUBLISH_TIME | KOP_PULSAR_HAS_EVENT_TIME;
+  md.present = KOP_PULSAR_HAS_PUBLISH_TIME | KOP_PULSAR_HAS_EVENT_TIME |
+               KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
   md.publish_time = 11;
   md.event_time = 22;
+  md.num_messages_in_batch = 7;
   kop_slice body[3] = {fb_text("ab"), {NULL, 0}, fb_text("cd")};
   kop_pulsar_send_info i = {.size = sizeof i,
                             .context = 9,
