@@ -21,14 +21,45 @@ CONNECTION = [_abi.KOP_EFFECT_SEND, _abi.KOP_EFFECT_CLOSE, _abi.KOP_EFFECT_RECV_
               _abi.KOP_EFFECT_LOG]
 
 
-class Broker:
+class _Turning:
+    """What drives an engine or a session: what it wants is carried out, in turns, and its one timer is kept."""
+
+    def __init__(self, machine):
+        self.machine, self.timer, self.turning, self.tasks = machine, None, False, set()
+
+    def turn(self):
+        """Carries out what waits, and sets the timer anew. To be called after calls from elsewhere than a turn."""
+        if self.turning:  # the loop below sees the rest
+            return
+        self.turning = True
+        try:
+            while effects := self.machine.drain():
+                self._carry_out_all(effects)
+        finally:
+            self.turning = False
+        if self.timer:
+            self.timer.cancel()
+        wait = self.machine.wait()
+        self.timer = self.loop.call_later(wait, self._tick) if wait is not None else None
+
+    def _tick(self):
+        self.machine.tick()
+        self.turn()
+
+    def _begin(self, coroutine):
+        task = self.loop.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+class Broker(_Turning):
     """One engine on one port. Further settings are those of Engine. Port 0: the system chooses; `port` says which."""
 
     def __init__(self, store, *, effects, host="127.0.0.1", port=9092, **settings):
         self.engine = Engine(effects=[*CONNECTION, *effects], **settings)
+        super().__init__(self.engine)
         self.node_id = settings.get("node_id", 1)
         self.store, self.host, self.port, self.clients = store, host, port, {}
-        self.tasks, self.timer, self.turning = set(), None, False
 
     async def run(self, ready=None):
         """Serves until it is cancelled. `ready(broker)` is called when clients can connect."""
@@ -43,22 +74,8 @@ class Broker:
         async with server:
             await server.serve_forever()
 
-    def turn(self):
-        """Carries out what waits, and sets the one timer anew."""
-        if self.turning:  # feeding inside a turn: the loop below sees the rest
-            return
-        self.turning = True
-        while effects := self.engine.drain():
-            self.engine.complete(filter(None, map(self._carry_out, effects)))
-        self.turning = False
-        if self.timer:
-            self.timer.cancel()
-        wait = self.engine.wait()
-        self.timer = self.loop.call_later(wait, self._tick) if wait is not None else None
-
-    def _tick(self):
-        self.engine.tick()
-        self.turn()
+    def _carry_out_all(self, effects):
+        self.engine.complete(filter(None, map(self._carry_out, effects)))
 
     def _carry_out(self, effect):
         if effect.kind == _abi.KOP_EFFECT_LOG:
@@ -70,9 +87,7 @@ class Broker:
         answer = self.store(self.engine, effect)
         if not inspect.isawaitable(answer):
             return answer
-        task = self.loop.create_task(self._answer_later(answer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._begin(self._answer_later(answer))
         return None
 
     async def _answer_later(self, answer):
@@ -83,8 +98,8 @@ class Broker:
 class _Stream(asyncio.Protocol):
     """One connection: what arrives is fed to an engine or a session, as much of it as that takes."""
 
-    def __init__(self, owner, machine):
-        self.owner, self.machine, self.rest = owner, machine, b""
+    def __init__(self, owner):
+        self.owner, self.rest = owner, b""
 
     def data_received(self, data):
         self.rest += data
@@ -95,26 +110,22 @@ class _Stream(asyncio.Protocol):
         self.owner.loop.call_soon(self._feed)
 
     def _feed(self):
-        taken = self.machine.feed(self.conn, self.rest)
+        taken = self.owner.machine.feed(self.conn, self.rest)
         self.rest = self.rest[taken:]
         self.owner.turn()
 
 
 class _Client(_Stream):
-    def __init__(self, broker):
-        super().__init__(broker, broker.engine)
-        self.broker = broker
-
     def connection_made(self, transport):
         self.transport = transport
-        self.conn = self.broker.engine.conn_open(peer=str(transport.get_extra_info("peername")))
-        self.broker.clients[self.conn] = self
-        self.broker.turn()
+        self.conn = self.owner.engine.conn_open(peer=str(transport.get_extra_info("peername")))
+        self.owner.clients[self.conn] = self
+        self.owner.turn()
 
     def connection_lost(self, _):
-        del self.broker.clients[self.conn]
-        self.broker.engine.conn_closed(self.conn)
-        self.broker.turn()
+        del self.owner.clients[self.conn]
+        self.owner.engine.conn_closed(self.conn)
+        self.owner.turn()
 
     def carry_out(self, effect):
         match effect.kind:
@@ -130,13 +141,14 @@ class _Client(_Stream):
         return None
 
 
-class PulsarClient:
+class PulsarClient(_Turning):
     """One Pulsar session. `on_event(session, event)` is called for each event (kop/pulsar.h, kinds from CONN_READY on).
     `settings` are those of Session; `ssl` is the context for TLS, the system's certificates by default."""
 
     def __init__(self, service_url, on_event, *, ssl=True, **settings):
         self.session, self.on_event, self.ssl = Session(service_url, **settings), on_event, ssl
-        self.token, self.peers, self.tasks, self.timer = settings.get("auth_data", b""), {}, set(), None
+        super().__init__(self.session)
+        self.token, self.peers = settings.get("auth_data", b""), {}
 
     async def run(self, begin):
         """Calls `begin(session)`, then serves until the session has been shut down."""
@@ -145,31 +157,21 @@ class PulsarClient:
         self.turn()
         await self.done.wait()
 
+    def _carry_out_all(self, events):
+        for event in events:
+            self._carry_out(event)
+
     def turn(self):
-        """Carries out what waits, and sets the one timer anew. To be called after calls from elsewhere than an event."""
-        while events := self.session.drain():
-            for event in events:
-                self._carry_out(event)
-        if self.timer:
-            self.timer.cancel()
-        wait = self.session.wait()
+        super().turn()
         if self.session.idle:
             self.done.set()
-        elif wait is not None:
-            self.timer = self.loop.call_later(wait, self._tick)
-
-    def _tick(self):
-        self.session.tick()
-        self.turn()
 
     def _carry_out(self, event):
         peer = self.peers.get(event.target)
         if event.kind >= _abi.KOP_PULSAR_CONN_READY:
             self.on_event(self.session, event)
         elif event.kind == _abi.KOP_PULSAR_CONNECT:
-            task = self.loop.create_task(self._connect(event))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self._begin(self._connect(event))
         elif event.kind == _abi.KOP_PULSAR_AUTH_NEEDED:
             self.session.auth_answer(event.target, self.token)
         elif peer:
@@ -186,24 +188,24 @@ class PulsarClient:
 
 class _Peer(_Stream):
     def __init__(self, client, conn):
-        super().__init__(client, client.session)
-        self.client, self.conn = client, conn
+        super().__init__(client)
+        self.conn = conn
 
     def connection_made(self, transport):
         self.transport = transport
-        self.client.peers[self.conn] = self
-        self.client.session.connected(self.conn)
+        self.owner.peers[self.conn] = self
+        self.owner.session.connected(self.conn)
 
     def connection_lost(self, error):
-        del self.client.peers[self.conn]
-        self.client.session.closed(self.conn, str(error or "closed by the broker"))
-        self.client.turn()
+        del self.owner.peers[self.conn]
+        self.owner.session.closed(self.conn, str(error or "closed by the broker"))
+        self.owner.turn()
 
     def carry_out(self, event):
         match event.kind:
             case _abi.KOP_PULSAR_SEND:
                 self.transport.write(b"".join(event.slices))
-                self.client.session.sent(self.conn)
+                self.owner.session.sent(self.conn)
             case _abi.KOP_PULSAR_CLOSE:
                 self.transport.close()
             case _abi.KOP_PULSAR_RECV_PAUSE:
