@@ -230,12 +230,6 @@ undo:
 
 /* ---- 4. swap ---- */
 
-static bool is_gone(const moved *m) {
-  for (const kopd_run *r = m->from->limbo; r != NULL; r = r->limbo)
-    if (r == m->run) return true;
-  return false;
-}
-
 static void move_run_locked(kopd_store *s, cleaning *c, moved *m) {
   kopd_file *f = c->file;
   kopd_run *run = m->run;
@@ -265,36 +259,31 @@ static void move_run_locked(kopd_store *s, cleaning *c, moved *m) {
   f->live += live;
 }
 
-static void limbo_free_locked(kopd_file *f) {
-  f->busy = false;
-  while (f->limbo != NULL) {
-    kopd_run *run = f->limbo;
-    f->limbo = run->limbo;
-    if (run->cap > 0) free(run->entries);
-    free(run);
-  }
-}
-
 static void swap_locked(kopd_store *s, cleaning *c) {
+  uint64_t since = kopd_mono_ns();
   kopd_file *f = c->file;
   f->runs = c->places;
   f->runs_cap = c->runs_count;
   c->places = NULL;
   f->state = KOPD_FILE_SEALED;
   f->trusted = true;
-  s->io->close(s->io->user_data, f->fd);
-  f->fd = -1;
-  for (uint32_t i = 0; i < c->runs_count; i++)
-    if (!is_gone(&c->runs[i])) move_run_locked(s, c, &c->runs[i]);
   kopd_file_add_locked(s, f);
+  for (uint32_t i = 0; i < c->runs_count; i++) {
+    kopd_breathe_locked(s, &since);
+    if (!c->runs[i].run->gone) move_run_locked(s, c, &c->runs[i]);
+  }
   s->stats.cleaned_bytes_total += c->bytes;
 }
 
 static void finish(kopd_store *s, cleaning *c, int rc) {
+  if (rc == 0) {
+    s->io->close(s->io->user_data, c->file->fd); /* the mapping is enough */
+    c->file->fd = -1;
+  }
   pthread_mutex_lock(&s->lock);
   if (rc == 0) swap_locked(s, c);
   for (uint32_t i = 0; i < c->sources_count; i++)
-    limbo_free_locked(c->sources[i]);
+    kopd_limbo_free_locked(c->sources[i]);
   pthread_mutex_unlock(&s->lock);
   if (rc != 0 && c->file != NULL) kopd_file_free(s, c->file);
   for (uint32_t i = 0; c->runs != NULL && i < c->runs_count; i++)

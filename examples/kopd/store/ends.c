@@ -43,7 +43,9 @@ void kopd_ends_sealed(kopd_store *s, const kopd_footer_run *runs, uint32_t count
   bounds_list list = {.items = calloc(count, sizeof(bounds))};
   if (s->db == NULL || list.items == NULL) goto out; /* the next one says it too */
   pthread_mutex_lock(&s->lock);
+  uint64_t since = kopd_mono_ns();
   for (uint32_t i = 0; i < count; i++) {
+    kopd_breathe_locked(s, &since);
     uint64_t id = kopd_le_u64(runs[i].row.partition);
     if (kopd_partition_find_locked(s, id) == NULL) continue; /* deleted meanwhile */
     list.items[list.len++] = (bounds){.partition = id, .end = kopd_le_i64(runs[i].row.end_offset)};

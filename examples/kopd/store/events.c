@@ -230,7 +230,7 @@ size_t kopd_store_poll_events(kopd_store_client *client, kop_event *events, size
       client->bodies_cap = capacity;
     }
   }
-  pthread_mutex_lock(&s->lock);
+  kopd_lock(s);
   client->woken = false;
   if (client->acknowledged != client->handed) {
     client->acknowledged = client->handed;

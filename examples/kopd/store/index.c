@@ -102,9 +102,19 @@ static void leave_file_locked(kopd_run *run) {
   f->runs[run->at] = f->runs[--f->runs_count];
   f->runs[run->at]->at = run->at;
   if (f->busy) {
+    run->gone = true;
     run->limbo = f->limbo;
     f->limbo = run;
   } else {
+    run_free(run);
+  }
+}
+
+void kopd_limbo_free_locked(kopd_file *f) {
+  f->busy = false;
+  while (f->limbo != NULL) {
+    kopd_run *run = f->limbo;
+    f->limbo = run->limbo;
     run_free(run);
   }
 }
@@ -134,9 +144,19 @@ static kopd_run *open_run(const kopd_partition *p, const kopd_file *f) {
   return run->file == f ? run : NULL;
 }
 
+static uint32_t likely_length(const kopd_run *before) {
+  uint32_t length = 4;
+  while (length < before->count && length < 64)
+    length *= 2;
+  return length;
+}
+
 kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
   kopd_run *run = open_run(p, f);
+  uint32_t least = 4;
   if (run == NULL) {
+    /* It is likely to become about as long as the one before it. */
+    if (p->runs_count > 0) least = likely_length(p->runs[p->runs_count - 1]);
     run = calloc(1, sizeof *run);
     if (run == NULL) return NULL;
     *run = (kopd_run){.file = f,
@@ -152,7 +172,7 @@ kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
   }
   uint32_t need = run->count + run->pending + 1;
   if (need > run->cap) {
-    uint32_t cap = run->cap == 0 ? 4 : run->cap * 2;
+    uint32_t cap = run->cap == 0 ? least : run->cap * 2;
     kopd_entry *more = realloc(run->entries, cap * sizeof *more);
     if (more == NULL) {
       if (run->count + run->pending == 0) kopd_run_remove_locked(run);

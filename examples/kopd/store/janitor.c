@@ -59,33 +59,20 @@ static void make_files_ahead(kopd_store *s) {
 
 /* ---- sealing ---- */
 
-static void limbo_free_locked(kopd_file *f) {
-  f->busy = false;
-  while (f->limbo != NULL) {
-    kopd_run *run = f->limbo;
-    f->limbo = run->limbo;
-    if (run->cap > 0) free(run->entries);
-    free(run);
-  }
-}
-
 /* memory: has no footers; the index stays where it is. */
 static bool needs_footer(const kopd_store *s) {
   return s->db != NULL;
 }
 
-static bool is_in_limbo(const kopd_file *f, const kopd_run *run) {
-  for (const kopd_run *r = f->limbo; r != NULL; r = r->limbo)
-    if (r == run) return true;
-  return false;
-}
-
-/* From here on the runs' entries are those in the footer. */
-static void use_footer_locked(kopd_file *f, kopd_footer_run *runs, uint32_t count, uint64_t from) {
+/* From here on the runs' entries are those in the footer; those in the heap are left in `runs`, to be freed. */
+static void use_footer_locked(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t count,
+                              uint64_t from) {
+  uint64_t since = kopd_mono_ns();
   for (uint32_t i = 0; i < count; i++) {
+    kopd_breathe_locked(s, &since);
     kopd_run *run = runs[i].run;
-    if (is_in_limbo(f, run)) continue;
-    free(run->entries);
+    if (run->gone) continue;
+    runs[i].heap = run->entries;
     run->entries =
         (kopd_entry *)(void *)((uint8_t *)f->footer + (kopd_le_u64(runs[i].row.entries) - from));
     run->checksum = kopd_le_u32(runs[i].row.checksum);
@@ -100,16 +87,21 @@ static int map_footer(kopd_store *s, kopd_file *f, uint64_t size, uint64_t *from
   return s->io->map(s->io->user_data, f->fd, (off_t)*from, f->footer_len, &f->footer);
 }
 
+/* The descriptor has done its work: the mapping is enough. */
+static void close_file(const kopd_store *s, int fd) {
+  s->io->close(s->io->user_data, fd);
+}
+
 static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t count) {
   uint64_t size = 0, from = 0;
-  int rc = kopd_footer_write(s->io, f->fd, f->committed, runs, count, NULL, 0, &size);
+  int fd = f->fd;
+  int rc = kopd_footer_write(s->io, fd, f->committed, runs, count, NULL, 0, &size);
   if (rc == 0) rc = map_footer(s, f, size, &from);
   pthread_mutex_lock(&s->lock);
   if (rc == 0) {
-    use_footer_locked(f, runs, count, from);
+    use_footer_locked(s, f, runs, count, from);
     f->state = KOPD_FILE_SEALED;
     f->size = size;
-    s->io->close(s->io->user_data, f->fd);
     f->fd = -1;
   } else {
     /* The frames are safe as they are; the next start makes the index from them. */
@@ -118,47 +110,66 @@ static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t co
     f->state = KOPD_FILE_ABANDONED;
     s->stats.errors_total++;
   }
-  limbo_free_locked(f);
+  kopd_limbo_free_locked(f);
   pthread_mutex_unlock(&s->lock);
-  if (rc == 0) kopd_ends_sealed(s, runs, count);
+  if (rc != 0) return;
+  close_file(s, fd);
+  for (uint32_t i = 0; i < count; i++)
+    free(runs[i].heap);
+  kopd_ends_sealed(s, runs, count);
 }
 
-/* A full file that waits, with its runs listed in `*runs`; NULL if there is none. */
-static kopd_file *full_file_locked(kopd_store *s, kopd_footer_run **runs, uint32_t *count) {
-  for (kopd_file *f = s->files; f != NULL; f = f->next) {
-    if (f->state != KOPD_FILE_FULL) continue;
-    if (!needs_footer(s) || f->runs_count == 0) {
-      f->state = KOPD_FILE_SEALED;
-      s->io->close(s->io->user_data, f->fd); /* the mapping is enough */
-      f->fd = -1;
-      continue;
-    }
-    kopd_footer_run *list = calloc(f->runs_count, sizeof *list);
-    if (list == NULL) return NULL; /* the next round tries again */
-    for (uint32_t i = 0; i < f->runs_count; i++) {
-      kopd_row_from_run(f->runs[i], &list[i].row);
-      list[i].entries = f->runs[i]->entries;
-      list[i].run = f->runs[i];
-    }
-    *runs = list;
-    *count = f->runs_count;
-    f->busy = true;
-    return f;
+static kopd_file *full_file_locked(const kopd_store *s) {
+  kopd_file *f = s->files;
+  while (f != NULL && f->state != KOPD_FILE_FULL)
+    f = f->next;
+  return f;
+}
+
+/* The runs of a file, for its footer: a list to be freed, or NULL for want of memory. */
+static kopd_footer_run *list_runs_locked(kopd_store *s, kopd_file *f, uint32_t *count) {
+  uint64_t since = kopd_mono_ns();
+  uint32_t all = f->runs_count;
+  kopd_footer_run *list = calloc(all, sizeof *list);
+  if (list == NULL) return NULL;
+  f->busy = true; /* from here on no run ends, but some may be gone */
+  for (uint32_t i = 0; i < all; i++)
+    list[i].run = f->runs[i];
+  *count = 0;
+  for (uint32_t i = 0; i < all; i++) {
+    kopd_breathe_locked(s, &since);
+    kopd_run *run = list[i].run;
+    if (run->gone) continue;
+    kopd_footer_run *row = &list[(*count)++];
+    *row = (kopd_footer_run){.run = run, .entries = run->entries};
+    kopd_row_from_run(run, &row->row);
   }
-  return NULL;
+  return list;
 }
 
 static void seal_full_files(kopd_store *s) {
   for (;;) {
-    kopd_footer_run *runs = NULL;
     uint32_t count = 0;
     pthread_mutex_lock(&s->lock);
     s->sealing_wanted = false;
-    kopd_file *f = full_file_locked(s, &runs, &count);
-    pthread_mutex_unlock(&s->lock);
-    if (f == NULL) return;
-    seal(s, f, runs, count);
-    free(runs);
+    kopd_file *f = full_file_locked(s);
+    if (f != NULL && needs_footer(s) && f->runs_count > 0) {
+      kopd_footer_run *runs = list_runs_locked(s, f, &count);
+      pthread_mutex_unlock(&s->lock);
+      if (runs == NULL) return; /* the next round tries again */
+      seal(s, f, runs, count);
+      free(runs);
+    } else {
+      int fd = -1;
+      if (f != NULL) {
+        fd = f->fd;
+        f->state = KOPD_FILE_SEALED;
+        f->fd = -1;
+      }
+      pthread_mutex_unlock(&s->lock);
+      if (f == NULL) return;
+      close_file(s, fd);
+    }
   }
 }
 
@@ -194,21 +205,42 @@ static int64_t due_start_locked(const kopd_partition *p, int64_t now_ms) {
   return start;
 }
 
+/* False: no memory, the rest is for the next round. */
+static bool retire(retired_list *list, uint64_t partition, int64_t log_start) {
+  if (list->len == list->cap) {
+    size_t cap = list->cap == 0 ? 64 : list->cap * 2;
+    retired *more = realloc(list->items, cap * sizeof *more);
+    if (more == NULL) return false;
+    list->items = more;
+    list->cap = cap;
+  }
+  list->items[list->len++] = (retired){partition, log_start};
+  return true;
+}
+
+/* The topic behind one that was worked on and may be gone: they are listed as they were made, and so numbered. */
+static kopd_topic *next_topic_locked(const kopd_store *s, const kopd_topic *t) {
+  if (!t->gone) return t->next;
+  kopd_topic *next = s->topics;
+  while (next != NULL && next->partitions[0]->id < t->partitions[0]->id)
+    next = next->next;
+  return next;
+}
+
 static void find_retired_locked(kopd_store *s, int64_t now_ms, retired_list *list) {
-  for (const kopd_topic *t = s->topics; t != NULL; t = t->next) {
-    for (uint32_t i = 0; i < t->partitions_count; i++) {
+  uint64_t since = kopd_mono_ns();
+  kopd_topic *t = s->topics;
+  while (t != NULL) {
+    t->refs++;
+    for (uint32_t i = 0; i < t->partitions_count && !t->gone; i++) {
       const kopd_partition *p = t->partitions[i];
       int64_t start = due_start_locked(p, now_ms);
-      if (start == p->log_start) continue;
-      if (list->len == list->cap) {
-        size_t cap = list->cap == 0 ? 64 : list->cap * 2;
-        retired *more = realloc(list->items, cap * sizeof *more);
-        if (more == NULL) return; /* the rest is for the next round */
-        list->items = more;
-        list->cap = cap;
-      }
-      list->items[list->len++] = (retired){p->id, start};
+      if (start != p->log_start && !retire(list, p->id, start)) break;
+      kopd_breathe_locked(s, &since);
     }
+    kopd_topic *next = next_topic_locked(s, t);
+    kopd_topic_unref(t);
+    t = next;
   }
 }
 
@@ -228,7 +260,9 @@ static void retention(kopd_store *s) {
   pthread_mutex_unlock(&s->lock);
   if (list.len > 0 && kopd_keep(s, stage_starts, &list) == 0) {
     pthread_mutex_lock(&s->lock);
+    uint64_t since = kopd_mono_ns();
     for (size_t i = 0; i < list.len; i++) {
+      kopd_breathe_locked(s, &since);
       kopd_partition *p = kopd_partition_find_locked(s, list.items[i].partition);
       if (p == NULL) continue;
       kopd_trim_locked(p, list.items[i].log_start);
@@ -252,7 +286,7 @@ static void settle_files(kopd_store *s) {
     int rc = s->io->ftruncate(s->io->user_data, f->fd, (off_t)f->committed);
     if (rc == 0) rc = s->io->fdatasync(s->io->user_data, f->fd);
     pthread_mutex_lock(&s->lock);
-    limbo_free_locked(f);
+    kopd_limbo_free_locked(f);
     if (rc == 0) f->unsettled = false;
   }
   pthread_mutex_unlock(&s->lock);

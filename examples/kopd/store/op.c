@@ -219,7 +219,7 @@ static void submit_without_memory_locked(kopd_store_client *c, uint64_t token) {
 void kopd_store_submit(kopd_store_client *client, const kop_effect *effect) {
   kopd_store *s = client->store;
   bool wake_writer = false;
-  pthread_mutex_lock(&s->lock);
+  kopd_lock(s);
   client->submitting = true;
   if (effect->kind == KOP_EFFECT_RELEASE) {
     release_locked(client, effect->token);
@@ -256,7 +256,7 @@ out:
 size_t kopd_store_poll(kopd_store_client *client, kop_completion *items, size_t capacity) {
   kopd_store *s = client->store;
   size_t n = 0;
-  pthread_mutex_lock(&s->lock);
+  kopd_lock(s);
   bool wake_writer = kopd_appends_begin_locked(s, client);
   client->woken = false;
   for (kopd_op *op = kopd_queue_pop(&client->polled); op != NULL;

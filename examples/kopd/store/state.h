@@ -3,7 +3,8 @@
  *
  * One mutex, `kopd_store.lock`, guards everything reachable from a kopd_store that is not said to be constant. It is held for
  * microseconds and never across a file call: threads take work under it, do the work without it, and publish
- * the outcome under it. Functions whose name ends in `_locked` are called with it held.
+ * the outcome under it. What goes through many partitions or runs in the background breathes between them
+ * (kopd_breathe_locked), and node threads take it by kopd_lock. Functions whose name ends in `_locked` are called with it held.
  *
  *   writer thread    appends and ACQUIREs, in order of submission (writer.c); small groups without sync are
  *                    committed by a node thread instead, one thread at a time (`committing`)
@@ -21,6 +22,7 @@
 #define KOPD_STORE_STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "store/frame.h"
@@ -67,9 +69,10 @@ struct kopd_run {
   uint32_t count;    /* entries */
   uint32_t cap;      /* room in the heap; 0: the entries lie in the file's footer */
   uint32_t pending;  /* batches that the writer's group will add */
+  bool gone;         /* taken away while the janitor works on its file: it waits in file->limbo */
   bool checked;      /* the footer's entries were compared with their checksum */
   uint32_t checksum; /* what the footer's table says it is */
-  kopd_run *limbo;   /* next of those taken away while the janitor reads their entries */
+  kopd_run *limbo;   /* next of those that are gone */
   kopd_entry *entries;
   int64_t base;          /* of the first entry */
   int64_t end;           /* one past the last offset */
@@ -282,6 +285,7 @@ struct kopd_store {
   int32_t *node_ids;
 
   pthread_mutex_t lock;
+  atomic_uint waiting; /* node threads that ask for the lock and do not have it */
   pthread_cond_t writer_wakes;
   pthread_cond_t keeper_wakes;
   pthread_cond_t reader_wakes;
@@ -296,8 +300,7 @@ struct kopd_store {
   bool writer_waits;
   bool
       committing; /* a thread works on a group: `writer`, and the files being written, are its own */
-  bool publishing;        /* and is at the last step: clients are woken at its end */
-  uint64_t slow_until_ns; /* monotonic: until then the page cache counts as slow */
+  bool publishing; /* and is at the last step: clients are woken at its end */
 
   kopd_queue appends;    /* for the writer */
   uint64_t append_bytes; /* of their batches */
@@ -344,6 +347,16 @@ void kopd_log(const kopd_store *s, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int64_t kopd_wall_ms(const kopd_store *s);
 uint64_t kopd_mono_ns(void);
+/*
+ * Takes the lock for a node thread. Whoever holds it does so for microseconds, so asking again and again is shorter than
+ * to be put to sleep and woken, which on busy cores takes up to two time slices.
+ */
+void kopd_lock(kopd_store *s);
+/*
+ * Called between two items of a long list with when the lock was taken (kopd_mono_ns): after some 10 us it lets the lock go, and if a
+ * node thread waits for it, the processor too. Anything may have changed afterwards.
+ */
+void kopd_breathe_locked(kopd_store *s, uint64_t *since);
 
 /* ---- op.c: operations and their way back ---- */
 void kopd_queue_push(kopd_queue *q, kopd_op *op);
@@ -409,6 +422,8 @@ uint32_t kopd_entries_find_time(const kopd_entry *entries, uint32_t first, uint3
 uint32_t kopd_runs_find_locked(const kopd_partition *p, int64_t offset);
 /* Moves the log start: runs below it go, the one it falls into is counted anew. */
 void kopd_trim_locked(kopd_partition *p, int64_t log_start);
+/* The janitor is done with the file: the runs that were taken away meanwhile end. */
+void kopd_limbo_free_locked(kopd_file *f);
 /* Takes all runs of a deleted partition away. */
 void kopd_partition_empty_locked(kopd_partition *p);
 /* Whether a footer's entries agree with their checksum. */
@@ -446,6 +461,7 @@ typedef struct kopd_footer_run {
   kopd_run_row row; /* from kopd_row_from_run; the rest is filled in by kopd_footer_write */
   const kopd_entry *entries; /* row.count of them */
   kopd_run *run;             /* whose it is, for the caller */
+  kopd_entry *heap;          /* sealing: its entries that the footer has replaced */
 } kopd_footer_run;
 
 /* Sorts the runs, writes footer and trailer at `frames_end` and syncs. 0 or -errno; `*size` receives the file's length. */

@@ -43,6 +43,33 @@ uint64_t kopd_mono_ns(void) {
   return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+/* ---- the lock ---- */
+
+#define ASK_NS  UINT64_C(30000) /* longer than anybody holds the lock who is not kept from running */
+#define HOLD_NS UINT64_C(10000)
+#define NAP_NS  50000
+
+void kopd_lock(kopd_store *s) {
+  if (pthread_mutex_trylock(&s->lock) == 0) return;
+  atomic_fetch_add_explicit(&s->waiting, 1, memory_order_relaxed);
+  uint64_t until = kopd_mono_ns() + ASK_NS;
+  int rc;
+  do {
+    rc = pthread_mutex_trylock(&s->lock);
+  } while (rc != 0 && kopd_mono_ns() < until);
+  if (rc != 0) pthread_mutex_lock(&s->lock);
+  atomic_fetch_sub_explicit(&s->waiting, 1, memory_order_relaxed);
+}
+
+void kopd_breathe_locked(kopd_store *s, uint64_t *since) {
+  struct timespec nap = {.tv_nsec = NAP_NS};
+  if (kopd_mono_ns() - *since < HOLD_NS) return;
+  pthread_mutex_unlock(&s->lock);
+  if (atomic_load_explicit(&s->waiting, memory_order_relaxed) > 0) nanosleep(&nap, NULL);
+  pthread_mutex_lock(&s->lock);
+  *since = kopd_mono_ns();
+}
+
 void kopd_store_config_init(kopd_store_config *config) {
   static const int32_t one_node[] = {1};
   *config = (kopd_store_config){.spec = "memory:",

@@ -14,7 +14,7 @@
  * it is the node thread that polls: a write to the page cache takes some 30 us, and on busy cores the way to another
  * thread and back takes up to two time slices. A page cache that makes its writers wait (it is full of what the disk has
  * not taken yet, or the file system is committing) would stop a node's clients, so after a slow write the writer does all
- * the work for four times as long.
+ * the work until some bytes were written without waiting, the more the sooner the page cache was slow again.
  *
  * ACQUIREs travel in the same queue: an append before
  * one still counts and is in its end offset, an append of an older epoch behind it is fenced.
@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { MAX_PARTS = 8 };
 
@@ -35,7 +36,10 @@ enum { MAX_PARTS = 8 };
 #define RESERVE_LEAST (UINT64_C(256) << 10)
 #define RESERVE_MOST  (UINT64_C(16) << 20)
 
-#define SLOW_WRITE_NS UINT64_C(10000000) /* a write that takes longer waits for a disk */
+#define SLOW_WRITE_NS UINT64_C(10000000)   /* a write that sleeps longer waits for a disk */
+#define SLOW_AGAIN_NS UINT64_C(1000000000) /* a second later it is another matter */
+#define CALM_LEAST    (UINT64_C(1) << 20)
+#define CALM_MOST     (UINT64_C(64) << 20)
 
 /* What a group puts into one file. */
 typedef struct part {
@@ -47,12 +51,20 @@ typedef struct part {
   int32_t outcome; /* KOP_DONE, KOP_REJECTED or KOP_UNKNOWN */
 } part;
 
+/* How the page cache has taken what was written. */
+typedef struct pace {
+  uint64_t slow_ns; /* when it was slow last, monotonic */
+  uint64_t calm;    /* bytes that it has taken since without waiting */
+  uint64_t wanted;  /* of them, before it counts as fast */
+} pace;
+
 struct kopd_writer {
   kopd_op *ops[KOPD_GROUP_OPS]; /* appends and ACQUIREs in order */
   uint32_t ops_count;
   uint64_t bytes;
   bool may_begin; /* this thread may make a file, which syncs */
   int create_rc;  /* why no file could be begun, or 0 */
+  pace pace;
   part parts[MAX_PARTS];
   uint32_t parts_count;
   struct iovec *iov;
@@ -74,12 +86,12 @@ void kopd_writer_free(kopd_store *s) {
 
 /* ---- 1. place ---- */
 
+/* The janitor is told when the successor has begun (commit_locked): both at once would meet in the file system's journal. */
 static void file_is_full_locked(kopd_store *s, kopd_file *f) {
   s->active[f->retention_class] = NULL;
   if (f->state != KOPD_FILE_ACTIVE) return;
   f->state = KOPD_FILE_FULL;
   s->sealing_wanted = true;
-  pthread_cond_signal(&s->janitor_wakes);
 }
 
 /* The file that was made ahead for the class, if it can follow the present one and take a frame of that size. */
@@ -111,7 +123,7 @@ static int file_begin_locked(kopd_store *s, uint32_t retention_class, uint64_t f
     rc = kopd_file_enter(s, f, &header);
     if (rc != 0) kopd_file_discard(s, f);
   }
-  pthread_mutex_lock(&s->lock);
+  kopd_lock(s);
   if (rc != 0) return rc;
   kopd_file_add_locked(s, f);
   s->active[retention_class] = f;
@@ -513,6 +525,34 @@ static void roll_locked(kopd_store *s) {
   pthread_cond_broadcast(&s->janitor_wakes);
 }
 
+/* The file that follows begins with the next group. */
+static bool filled_a_file(const kopd_writer *w) {
+  for (uint32_t i = 0; i < w->parts_count; i++)
+    if (w->parts[i].full) return true;
+  return false;
+}
+
+/* How often this thread has gone to sleep: a write that was merely kept from running has not met a slow disk. */
+static long sleeps(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+static void pace_learn(pace *p, uint64_t now, uint64_t took, bool slept, uint64_t bytes) {
+  if (!slept || took <= SLOW_WRITE_NS) {
+    p->calm += bytes;
+    return;
+  }
+  bool again = p->slow_ns != 0 && now - p->slow_ns < SLOW_AGAIN_NS;
+  p->wanted = again && p->wanted < CALM_MOST ? 2 * p->wanted : again ? CALM_MOST : CALM_LEAST;
+  p->slow_ns = now;
+  p->calm = 0;
+}
+
+static bool pace_is_fast(const pace *p, uint64_t now) {
+  return p->calm >= p->wanted || now - p->slow_ns >= SLOW_AGAIN_NS;
+}
+
 /* Commits one group, for `caller`, or in the writer's own thread if that is NULL. */
 static void commit_locked(kopd_store *s, kopd_store_client *caller) {
   kopd_writer *w = s->writer;
@@ -522,10 +562,11 @@ static void commit_locked(kopd_store *s, kopd_store_client *caller) {
   if (w->parts_count > 0) {
     pthread_mutex_unlock(&s->lock);
     uint64_t began = kopd_mono_ns();
+    long slept = sleeps();
     write_group(s);
     uint64_t ended = kopd_mono_ns();
-    pthread_mutex_lock(&s->lock);
-    if (ended - began > SLOW_WRITE_NS) s->slow_until_ns = ended + 4 * (ended - began);
+    pace_learn(&w->pace, ended, ended - began, sleeps() > slept, w->bytes);
+    kopd_lock(s);
   }
   if (caller != NULL) caller->submitting = true; /* it takes the answers next */
   s->publishing = true;
@@ -539,13 +580,14 @@ static void commit_locked(kopd_store *s, kopd_store_client *caller) {
     kopd_client_wake_locked(c);
   }
   s->committing = false;
+  if (s->sealing_wanted && !filled_a_file(w)) pthread_cond_signal(&s->janitor_wakes);
 }
 
 /* Whether what waits can be committed by a node thread. After a failed write it is not: the next may have to be taken back, with a sync. */
 static bool caller_may_commit_locked(const kopd_store *s) {
   if (s->config.durability != KOPD_DURABILITY_OS || !s->stats.healthy) return false;
   if (s->append_bytes > KOPD_CALLER_BYTES) return false;
-  return kopd_mono_ns() >= s->slow_until_ns;
+  return pace_is_fast(&s->writer->pace, kopd_mono_ns());
 }
 
 bool kopd_writer_is_due_locked(kopd_store *s) {
@@ -556,7 +598,11 @@ bool kopd_writer_is_due_locked(kopd_store *s) {
 
 bool kopd_appends_begin_locked(kopd_store *s, kopd_store_client *client) {
   if (s->appends.first == NULL || s->committing) return false; /* whoever commits looks again */
-  if (caller_may_commit_locked(s)) commit_locked(s, client);
+  if (caller_may_commit_locked(s)) {
+    commit_locked(s, client);
+    if (filled_a_file(s->writer) && s->appends.first != NULL && caller_may_commit_locked(s))
+      commit_locked(s, client);
+  }
   return kopd_writer_is_due_locked(s);
 }
 
