@@ -1,6 +1,7 @@
 /*
  * Every entry that a running Java plug-in left behind, in its three formats, is read to exactly what was sent to it; what it
- * had destroyed before is listed by name. tests/fixtures/kop/README.md says how they were made.
+ * had destroyed before is listed by name. tests/fixtures/kop/README.md says how they were made. The topics of its coordinators
+ * are decoded by test_fixtures_coordinators.c.
  */
 #include <jansson.h>
 #include <stdio.h>
