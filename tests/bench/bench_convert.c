@@ -1,17 +1,24 @@
 /*
- * Time of conversion between Kafka batches and Pulsar entries, the checksums of both included.
+ * Time of conversion between Kafka batches and Pulsar entries, the checksums of both included; and of sending what was converted.
  *
- *   bench_convert      prints "NAME MESSAGES TO_PULSAR_NS TO_KAFKA_NS ALLOCATIONS", times per message
+ *   bench_convert          prints "NAME MESSAGES TO_PULSAR_NS TO_KAFKA_NS ALLOCATIONS", times per message
+ *   bench_convert send     prints "NAME MESSAGES CONVERT_NS READY_NS STRUCT_NS": to convert, to convert and send with the ready head,
+ *                          to convert and send by the metadata read from that head
+ *
+ * Sending goes up to the receipt: kop_pulsar_send(), the effect SEND, and RECEIPT, on a session that a few frames have opened. Nothing
+ * reads the bytes that are sent, so what a socket costs is not in it.
  *
  * A batch has 1,000 records with values of 100 bytes, unless the name says otherwise. A figure is processor time, the best of
  * ROUNDS rounds; ALLOCATIONS counts those of all rounds after the first.
  */
 #include <kop/convert.h>
+#include <kop/pulsar.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "fuzz/fuzz_pulsar_frames.h"
 #include "support/rng.h"
 
 enum { ROUNDS = 15, ROUND_NS = 40000000 };
@@ -109,11 +116,13 @@ static uint8_t *make_batch(const shape *s, size_t *len) {
   return copy;
 }
 
-static void to_pulsar(kop_convert *c, const uint8_t *batch, size_t len,
+static void to_pulsar(kop_convert *c, const uint8_t *batch, size_t len, uint64_t sequence,
                       const kop_convert_entry **entry) {
   kop_to_pulsar_options o;
   kop_to_pulsar_options_init(&o, sizeof o);
   o.publish_time_ms = 1700000000000;
+  o.producer_name = (kop_slice){(const uint8_t *)"p", 1};
+  o.sequence_id = sequence;
   size_t n;
   must(kop_convert_to_pulsar(c, batch, len, &o, entry, &n), "to_pulsar");
 }
@@ -137,7 +146,7 @@ static void run(const shape *s) {
   size_t len;
   uint8_t *batch = make_batch(s, &len);
   const kop_convert_entry *e;
-  to_pulsar(c, batch, len, &e);
+  to_pulsar(c, batch, len, 0, &e);
   size_t entry_len = e->head.len + e->payload.len;
   uint8_t *entry = malloc(entry_len);
   memcpy(entry, e->head.ptr, e->head.len);
@@ -152,7 +161,7 @@ static void run(const shape *s) {
     size_t turns = 0;
     do {
       if (round % 2 == 0) {
-        to_pulsar(c, batch, len, &e);
+        to_pulsar(c, batch, len, 0, &e);
       } else {
         to_kafka(c, entry, entry_len, s->records);
       }
@@ -169,9 +178,128 @@ static void run(const shape *s) {
   kop_convert_free(c);
 }
 
-int main(void) {
+/* ---- sending ---- */
+
+static const kop_now NOW = {.mono_ns = 1, .wall_ms = 1700000000000};
+
+typedef struct client {
+  kop_pulsar_session *s;
+  uint64_t conn;
+  uint64_t producer;
+  uint64_t sequence; /* of the latest send */
+  uint64_t receipts;
+} client;
+
+static void answer(client *l, uint8_t type, uint64_t id, uint64_t n) {
+  uint8_t frame[FRAME_MAX];
+  size_t taken = 0;
+  size_t len = frame_make(frame, type, 0, id, n);
+  must(kop_pulsar_feed(l->s, l->conn, frame, len, NOW, &taken), "feed");
+}
+
+static void drain(client *l) {
+  const kop_pulsar_effect *fx;
+  size_t n;
+  while ((n = kop_pulsar_drain(l->s, &fx)) > 0) {
+    for (size_t i = 0; i < n; i++) {
+      if (fx[i].kind == KOP_PULSAR_CONNECT) {
+        l->conn = fx[i].target;
+        must(kop_pulsar_connected(l->s, l->conn, NOW), "connected");
+      } else if (fx[i].kind == KOP_PULSAR_SEND) {
+        must(kop_pulsar_sent(l->s, fx[i].target, NOW), "sent");
+      } else if (fx[i].kind == KOP_PULSAR_RECEIPT) {
+        l->receipts++;
+      } else if (fx[i].kind == KOP_PULSAR_PRODUCER_READY) {
+        l->producer = fx[i].target;
+      }
+    }
+  }
+}
+
+static void open_client(client *l) {
+  enum { CONNECTED = 3, PRODUCER_SUCCESS = 17, LOOKUP_RESPONSE = 24 };
+  *l = (client){.s = NULL};
+  kop_pulsar_session_config config;
+  must(kop_pulsar_session_config_init(&config, sizeof config), "config");
+  config.service_url = (kop_slice){(const uint8_t *)"pulsar://a", 10};
+  must(kop_pulsar_session_new(&config, &l->s), "session");
+  kop_pulsar_producer_config producer;
+  must(kop_pulsar_producer_config_init(&producer, sizeof producer), "config");
+  producer.topic = (kop_slice){(const uint8_t *)"persistent://a/b/c", 18};
+  uint64_t id;
+  must(kop_pulsar_producer_open(l->s, &producer, NOW, &id), "open");
+  drain(l);
+  answer(l, CONNECTED, 0, 0);
+  drain(l);
+  answer(l, LOOKUP_RESPONSE, 0, 1);
+  drain(l);
+  answer(l, PRODUCER_SUCCESS, 0, 2);
+  drain(l);
+  if (l->producer != id) must(KOP_ERR_STATE, "the producer is not ready");
+}
+
+enum { CONVERT, READY, STRUCT, WAYS };
+
+static void send_converted(client *l, const kop_convert_entry *e, int way) {
+  kop_pulsar_send_info info = {.size = sizeof info,
+                               .head = e->head,
+                               .payload = &e->payload,
+                               .payload_count = 1,
+                               .num_messages = (uint32_t)e->num_messages,
+                               .sequence_id = e->sequence_id,
+                               .highest_sequence_id = e->highest_sequence_id};
+  kop_pulsar_entry read;
+  if (way == STRUCT) {
+    must(kop_pulsar_entry_read(e->head.ptr, e->head.len, 0, &read), "head");
+    info.head = (kop_slice){NULL, 0};
+    info.metadata = &read.metadata;
+  }
+  uint64_t before = l->receipts;
+  must(kop_pulsar_send(l->s, l->producer, &info, NOW), "send");
+  drain(l);
+  answer(l, 7, l->producer, e->sequence_id);
+  drain(l);
+  if (l->receipts != before + 1) must(KOP_ERR_STATE, "no receipt");
+}
+
+static void run_send(const shape *s) {
+  client l;
+  open_client(&l);
+  kop_convert *c;
+  must(kop_convert_new(NULL, &c), "new");
+  size_t len;
+  uint8_t *batch = make_batch(s, &len);
+  double best[WAYS] = {1e18, 1e18, 1e18};
+  for (int round = 0; round < WAYS * ROUNDS; round++) {
+    int way = round % WAYS;
+    double start = now_ns();
+    double took;
+    size_t turns = 0;
+    do {
+      const kop_convert_entry *e;
+      to_pulsar(c, batch, len, ++l.sequence, &e);
+      if (way != CONVERT) send_converted(&l, e, way);
+      turns++;
+      took = now_ns() - start;
+    } while (took < ROUND_NS);
+    double each = took / (double)turns / s->records;
+    if (each < best[way]) best[way] = each;
+  }
+  printf("%s %d %.2f %.2f %.2f\n", s->name, s->records, best[CONVERT], best[READY], best[STRUCT]);
+  fflush(stdout);
+  free(batch);
+  kop_convert_free(c);
+  kop_pulsar_session_free(l.s);
+}
+
+int main(int argc, char **argv) {
+  int sends = argc > 1 && strcmp(argv[1], "send") == 0;
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-    run(&shapes[i]);
+    if (sends) {
+      run_send(&shapes[i]);
+    } else {
+      run(&shapes[i]);
+    }
   }
   return 0;
 }
