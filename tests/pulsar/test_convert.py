@@ -5,12 +5,10 @@
     Python, Go, Java -> Pulsar -> raw entry -> libkop -> batch -> Kafka's classes    compared field by field
 """
 
-import ctypes as c
 import random
 import re
 
 from kop import _abi
-from kop._library import library
 
 from harness import native, samples
 from harness.case import case, note
@@ -146,35 +144,77 @@ def convert_kafka_batches_for_native_clients_and_back(pulsar):
     note("and come back to Kafka's classes as they were")
 
 
-@case()
+@case(quick=True)
 def convert_through_the_session(pulsar):
-    """As a gateway does: entries are sent and read by libkop's session, offsets come from the index."""
-    kafka, converter, topic, rng = native.client("kafka"), Converter(), pulsar.topic(), random.Random(8)
+    """As a gateway does: entries are sent, heads ready, and read by libkop's session; offsets come from the index."""
+    kafka, topic, rng = native.client("kafka"), pulsar.topic(), random.Random(8)
     session = Session(pulsar.url)
     producer = session.open_producer(topic)
-    session.wait("PRODUCER_READY")
-    built = []
-    for number in range(20):
+    name, sequence = session.wait("PRODUCER_READY").name, 0
+    built, wanted, sent = [], [], []
+    for number in range(25):
         records = samples.records(rng, rng.choice([1, 3, 30]))
-        batch = build(kafka, records, codec=rng.choice(KAFKA_CODECS), producer_id=5, producer_epoch=1, sequence=number)
+        batch = build(
+            kafka, records, codec=KAFKA_CODECS[number % 5], producer_id=5, producer_epoch=1, sequence=number
+        )
         built.append(check(kafka, batch))
-        (entry,) = converter.to_pulsar(batch, publish_time_ms=PUBLISH)
-        whole = entry.head + entry.payload
-        read = _abi.kop_pulsar_entry()
-        assert library.kop_pulsar_entry_read(whole, len(whole), 0, c.byref(read)) == _abi.KOP_OK
-        session.send_as(producer, number, read.metadata, entry.payload, entry.num_messages)
+        options = {"sequence_id": sequence, "flags": _abi.KOP_TO_PULSAR_COUNT_MESSAGES, "producer_name": name}
+        (entry,) = Converter().to_pulsar(batch, publish_time_ms=PUBLISH, **options)
+        session.send_entry(producer, entry)
+        wanted += records
+        sent.append(entry)
+        sequence = entry.highest_sequence_id + 1
+    receipts = [session.wait("RECEIPT") for _ in sent]
+    assert [one.sequence_id for one in receipts] == [one.sequence_id for one in sent]
     session.open_consumer(topic, permits=100_000)
-    offset = 0
-    for (facts,), read in built:
+    converter, offset = Converter(), 0
+    for ((facts,), read), ours in zip(built, sent, strict=True):
         message = session.wait("MESSAGE")
-        last = Entry(message.bytes).index
-        answer = converter.to_kafka(message.bytes, last - message.num_messages + 1, last)
+        stored = Entry(message.bytes)
+        assert stored.raw.endswith(ours.head + ours.payload), "what is stored is what was converted"
+        answer = converter.to_kafka(message.bytes, stored.index - message.num_messages + 1, stored.index)
         (again,), records = check(kafka, answer.batches)
-        assert again == facts | {"base": offset, "last": last}
+        assert again == facts | {"base": offset, "last": stored.index}
         assert records == [one | {"offset": one["offset"] + offset} for one in read]
-        offset = last + 1
+        offset = stored.index + 1
+    for client in native.CLIENTS:
+        found = native.client(client, pulsar.url).ask(op="read", topic=topic, count=len(wanted))["messages"]
+        for number, (record, message) in enumerate(zip(wanted, found, strict=True)):
+            message = samples.answer(message)
+            assert shown(message) == as_native(client, record), f"{client}, message {number}"
+            assert message["publish"] == PUBLISH and message.get("index", number) == number
     session.close()
-    note(f"{len(built)} batches, {offset} offsets")
+    note(f"{len(built)} batches, {offset} offsets, read by libkop and by {', '.join(native.CLIENTS)}")
+
+
+@case("plain")
+def convert_deduplication_knows_ready_heads(pulsar):
+    """After a restart the broker learns what it has from the metadata in the log: hence the head says what the send says."""
+    kafka, topic, converter = native.client("kafka"), pulsar.deduplicated_topic(), Converter()
+    records = samples.records(random.Random(9), 10)
+    options = {"flags": _abi.KOP_TO_PULSAR_COUNT_MESSAGES, "producer_name": b"gateway"}
+    entries = [
+        converter.to_pulsar(build(kafka, records), publish_time_ms=PUBLISH, sequence_id=first, **options)[0]
+        for first in (0, 10, 20)
+    ]
+    session = Session(pulsar.url)
+    producer = session.open_producer(topic, name="gateway")
+    session.wait("PRODUCER_READY")
+    for entry in entries[:2]:
+        session.send_entry(producer, entry)
+        assert not session.wait("RECEIPT").flags
+    session.close()
+    pulsar.kill()
+    pulsar.start()
+    session = Session(pulsar.url)
+    producer = session.open_producer(topic, name="gateway")
+    known = session.wait("PRODUCER_READY", timeout=40).last_sequence_id
+    for entry in entries[1:]:
+        session.send_entry(producer, entry)
+    flags = [session.wait("RECEIPT").flags for _ in range(2)]
+    session.close()
+    note(f"after kill -9 the broker knows {known}; sent again and a new one: flags {flags}")
+    assert known == 19 and flags == [_abi.KOP_PULSAR_DUPLICATE, 0]
 
 
 @case()

@@ -7,23 +7,12 @@ term's barrier.
 
 import time
 
-from harness.admin import at
 from harness.case import case, note
-from harness.wire import EXCLUSIVE, EXCLUSIVE_WITH_FENCING, Refused
+from harness.wire import EXCLUSIVE, EXCLUSIVE_WITH_FENCING
 from test_holes import elsewhere, whole_log
 
 NAME = "leader"
 DROPPED = (-1, -1)
-
-
-def deduplicated(pulsar):
-    topic = pulsar.topic()
-    pulsar.admin.post(f"{at(topic)}/deduplicationEnabled", True)
-    deadline = time.monotonic() + 20
-    while pulsar.admin.stats(topic).get("deduplicationStatus") != "Enabled":
-        assert time.monotonic() < deadline, "the topic's deduplication is not switched on"
-        time.sleep(0.1)
-    return topic
 
 
 def publish(connection, sequence, value):
@@ -41,7 +30,7 @@ def stored(frame):
 
 @case("holes")
 def dedup_drops_what_is_late_or_doubled(pulsar):
-    topic, connection = deduplicated(pulsar), pulsar.connect()
+    topic, connection = pulsar.deduplicated_topic(), pulsar.connect()
     connection.producer(topic, EXCLUSIVE, name=NAME)
     answers = {}
     for sequence, value in ((10, b"barrier 1"), (11, b"a"), (20, b"barrier 2"), (12, b"late"), (20, b"again"), (21, b"end")):
@@ -54,7 +43,7 @@ def dedup_drops_what_is_late_or_doubled(pulsar):
 
 @case("holes")
 def dedup_lets_a_second_leader_take_the_name_and_tells_it_the_highest(pulsar):
-    topic, old, new = deduplicated(pulsar), pulsar.connect(), pulsar.connect()
+    topic, old, new = pulsar.deduplicated_topic(), pulsar.connect(), pulsar.connect()
     old.producer(topic, EXCLUSIVE, name=NAME)
     publish(old, 10, b"barrier 1")
     publish(old, 11, b"a")
@@ -67,22 +56,10 @@ def dedup_lets_a_second_leader_take_the_name_and_tells_it_the_highest(pulsar):
     assert whole_log(new, topic, b"end") == [b"barrier 1", b"a", b"end"]
 
 
-def take_over(connection, topic):
-    """What a new leader does while the broker still takes the name's old connection for alive: it asks again."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return connection.producer(topic, EXCLUSIVE_WITH_FENCING, name=NAME)
-        except Refused as busy:
-            if busy.error != "ProducerBusy" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
 @case("holes")
 def dedup_one_name_makes_a_take_over_wait_for_a_write_on_its_way(pulsar):
     """Hole 2 lets a held write land behind the barrier. With one name the successor has to wait for the thread that holds it."""
-    topic, old, new = deduplicated(pulsar), pulsar.connect(), pulsar.connect()
+    topic, old, new = pulsar.deduplicated_topic(), pulsar.connect(), pulsar.connect()
     old.producer(topic, EXCLUSIVE, name=NAME)
     publish(old, 10, b"barrier 1")
     assert stored(old.receipt(10))
@@ -99,7 +76,7 @@ def dedup_one_name_makes_a_take_over_wait_for_a_write_on_its_way(pulsar):
     answer = new.expect("PRODUCER_SUCCESS", "ERROR")
     note(f"the successor: {answer.name} {answer.fields}")
     if answer.name == "ERROR":  # the name was still taken when it looked
-        take_over(new, topic)
+        new.take_over(topic, NAME)
     late = old.receipt(11)
     note(f"the evicted leader: {late.name} {late.fields}")
     publish(new, 20, b"end")
@@ -111,7 +88,7 @@ def dedup_one_name_makes_a_take_over_wait_for_a_write_on_its_way(pulsar):
 
 @case("holes")
 def dedup_remembers_the_highest_when_the_broker_was_killed(pulsar):
-    topic, old = deduplicated(pulsar), pulsar.connect()
+    topic, old = pulsar.deduplicated_topic(), pulsar.connect()
     old.producer(topic, EXCLUSIVE, name=NAME)
     for sequence, value in ((10, b"barrier 1"), (11, b"a")):
         publish(old, sequence, value)

@@ -7,7 +7,7 @@ from kop import _abi
 from kop._convert import slice_bytes
 from kop._library import check, library
 
-Out = collections.namedtuple("Out", "head payload sequence_id num_messages first_delta count")
+Out = collections.namedtuple("Out", "head payload sequence_id highest_sequence_id num_messages first_delta count")
 Answer = collections.namedtuple("Answer", "kind reason batches writer dropped chunk text")
 
 NAMES = {
@@ -39,11 +39,14 @@ class Converter:
         return library.kop_convert_error_text(self.handle).decode()
 
     def to_pulsar(self, batch, **options):
-        """The entries of one batch; options are numbers, fields of kop_to_pulsar_options."""
-        given = _abi.kop_to_pulsar_options()
+        """The entries of one batch; options are fields of kop_to_pulsar_options, numbers or the producer's name."""
+        given, producer = _abi.kop_to_pulsar_options(), options.pop("producer_name", b"")
         library.kop_to_pulsar_options_init(c.byref(given), c.sizeof(given))
-        for name, value in options.items():
-            setattr(given, name, value)
+        name = c.create_string_buffer(producer, len(producer)) if producer else None
+        if name:
+            given.producer_name = _abi.kop_slice(c.addressof(name), len(producer))
+        for option, value in options.items():
+            setattr(given, option, value)
         entries, count = c.POINTER(_abi.kop_convert_entry)(), c.c_size_t()
         status = library.kop_convert_to_pulsar(
             self.handle, batch, len(batch), c.byref(given), c.byref(entries), c.byref(count)
@@ -54,6 +57,7 @@ class Converter:
                 slice_bytes(entries[at].head),
                 slice_bytes(entries[at].payload),
                 entries[at].sequence_id,
+                entries[at].highest_sequence_id,
                 entries[at].num_messages,
                 entries[at].first_delta,
                 entries[at].count,

@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from . import wire
-from .admin import Admin
+from .admin import Admin, at
 from .debugger import AGENT, Debugger
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,6 +53,16 @@ class Pulsar:
         topic = f"persistent://public/default/{self.case}-{name}"
         if create:
             self.admin.create(topic)
+        return topic
+
+    def deduplicated_topic(self):
+        """A topic where the broker drops what is not above a producer's highest sequence id."""
+        topic = self.topic()
+        self.admin.post(f"{at(topic)}/deduplicationEnabled", True)
+        deadline = time.monotonic() + 20
+        while self.admin.stats(topic).get("deduplicationStatus") != "Enabled":
+            assert time.monotonic() < deadline, "the topic's deduplication is not switched on"
+            time.sleep(0.1)
         return topic
 
     def connect(self, **options):

@@ -133,19 +133,34 @@ class Session:
         self.send_as(producer, sequence, metadata, value, count)
 
     def send_as(self, producer, sequence, metadata, payload, count):
+        """Sends an entry by its metadata."""
+        self._submit(producer, payload, metadata=c.pointer(metadata), num_messages=count, sequence_id=sequence)
+
+    def send_entry(self, producer, entry):
+        """Sends an entry of harness/convert.py as it is, head and all. Its context is its sequence id."""
+        head = c.create_string_buffer(entry.head, len(entry.head))
+        self._submit(
+            producer,
+            entry.payload,
+            head=_abi.kop_slice(c.addressof(head), len(entry.head)),
+            num_messages=entry.num_messages,
+            sequence_id=entry.sequence_id,
+            highest_sequence_id=entry.highest_sequence_id,
+        )
+
+    def _submit(self, producer, payload, sequence_id, **fields):
         lent = c.create_string_buffer(payload, len(payload))
         slices = (_abi.kop_slice * 1)(_abi.kop_slice(c.addressof(lent), len(payload)))
         info = _abi.kop_pulsar_send_info(
             size=c.sizeof(_abi.kop_pulsar_send_info),
-            context=sequence,
-            metadata=c.pointer(metadata),
+            context=sequence_id,
             payload=slices,
             payload_count=1,
-            num_messages=count,
-            sequence_id=sequence,
+            sequence_id=sequence_id,
+            **fields,
         )
         check(library.kop_pulsar_send(self.handle, producer, c.byref(info), self.now()))
-        self.keep[producer, sequence] = lent
+        self.keep[producer, sequence_id] = lent
 
     def call(self, name, *arguments):
         """kop_pulsar_NAME(session, arguments, now)."""

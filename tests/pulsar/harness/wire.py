@@ -490,6 +490,18 @@ class Connection:
             raise Refused(answer.fields)
         return answer.fields
 
+    def take_over(self, topic, name, seconds=30):
+        """Opens an exclusive producer whoever holds the topic. The broker refuses a name (ProducerBusy) for as long as it
+        takes the connection that had it for alive: then it is asked again."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.producer(topic, EXCLUSIVE_WITH_FENCING, name=name)
+            except Refused as busy:
+                if busy.error != "ProducerBusy" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
     def publish(self, sequence, value, producer_id=1, count=1, **metadata):
         self.send_bytes(send_frame(sequence, value, producer_id, count, **metadata))
 
