@@ -78,14 +78,16 @@ typedef struct kop_pulsar_session_config {
 
 /* ---- what is opened ---- */
 
-/** Who else may produce to the topic; Pulsar's ProducerAccessMode. */
+/**
+ * Who else may produce to the topic; Pulsar's ProducerAccessMode. How the topic is got; in all three exclusive modes it is
+ * opened again as KOP_PULSAR_EXCLUSIVE with the epoch held, which harms no successor.
+ */
 enum {
   KOP_PULSAR_SHARED = 0,    /**< Others may. */
   KOP_PULSAR_EXCLUSIVE = 1, /**< Nobody else; refused if somebody does. */
   KOP_PULSAR_WAIT_FOR_EXCLUSIVE =
       2, /**< Nobody else; waits, without limit, until the holder is gone. */
-  KOP_PULSAR_EXCLUSIVE_WITH_FENCING =
-      3 /**< Nobody else; throws the others out. Opened again as KOP_PULSAR_EXCLUSIVE with the epoch held. */
+  KOP_PULSAR_EXCLUSIVE_WITH_FENCING = 3 /**< Nobody else; throws the others out. */
 };
 
 /** Bits of kop_pulsar_producer_config.flags. */
@@ -105,7 +107,7 @@ typedef struct kop_pulsar_producer_config {
   uint32_t group;       /**< Connection group: two groups share no connection. Default 0. */
   uint32_t reserved0;   /**< 0. */
   int64_t
-      topic_epoch; /**< KOP_PULSAR_EXCLUSIVE and KOP_PULSAR_WAIT_FOR_EXCLUSIVE: an epoch held before, which must not be outdated; -1: none. Default -1. */
+      topic_epoch; /**< KOP_PULSAR_EXCLUSIVE: an epoch held before, which must not be outdated; -1: none. Default -1. */
   uint64_t
       open_ns; /**< Time until it must be ready the first time. 0: operation_ns; UINT64_MAX: no bound. */
   uint64_t send_ns; /**< Time for a receipt. 0: the session's; UINT64_MAX: no bound. */
@@ -126,6 +128,9 @@ enum {
  *
  *     .head = e->head, .payload = &e->payload, .payload_count = 1, .num_messages = (uint32_t)e->num_messages,
  *     .sequence_id = e->sequence_id, .highest_sequence_id = e->highest_sequence_id      of a kop_convert_entry
+ *
+ * A converter's payload is valid until the next call on that converter, and lent until RECEIPT or SEND_FAILED: use one converter for
+ * each entry in flight, or copy.
  */
 typedef struct kop_pulsar_send_info {
   size_t size;      /**< sizeof(kop_pulsar_send_info) as the caller compiled it. */

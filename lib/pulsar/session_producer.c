@@ -14,26 +14,25 @@ static kopi_ps_producer *producer_of(kopi_ps_attach *a) {
 /* ---- what differs from a consumer ---- */
 
 /*
- * Who has held the topic comes back with the epoch held, and is refused if there is a newer one. A take-over is made once: a
- * leader that was itself replaced must not throw its successor out when its connection comes back.
+ * Who has held the topic comes back as EXCLUSIVE with the epoch held, and is refused if anybody holds it or there is a newer epoch.
+ * A take-over is made once: a leader that was itself replaced must not throw its successor out when its connection comes back.
+ * Neither does it wait in line again: the broker compares no epoch of one that waits, and would set the topic's back.
  */
 static uint32_t mode_now(const kopi_ps_producer *p) {
   bool held = p->attach.times > 0;
-  return held && p->access_mode == KOP_PULSAR_EXCLUSIVE_WITH_FENCING ? KOP_PULSAR_EXCLUSIVE
-                                                                     : p->access_mode;
+  return held && p->access_mode != KOP_PULSAR_SHARED ? KOP_PULSAR_EXCLUSIVE : p->access_mode;
 }
 
 static kop_status open_producer(kopi_ps *s, kopi_ps_attach *a, kopi_ps_conn *conn,
                                 uint64_t request) {
   kopi_ps_producer *p = producer_of(a);
   uint32_t mode = mode_now(p);
-  bool shows_epoch = mode == KOP_PULSAR_EXCLUSIVE || mode == KOP_PULSAR_WAIT_FOR_EXCLUSIVE;
   kopi_ps_producer_open o = {
       .topic = p->topic,
       .name = p->name != NULL ? kopi_ps_blob_slice(p->name) : p->given_name,
       .name_is_given = p->given_name.ptr != NULL,
       .epoch = p->epoch,
-      .topic_epoch = shows_epoch ? p->topic_epoch : -1,
+      .topic_epoch = mode == KOP_PULSAR_EXCLUSIVE ? p->topic_epoch : -1,
       .access_mode = mode,
       .properties = p->properties,
       .properties_count = p->properties_count,
@@ -147,8 +146,7 @@ kop_status kop_pulsar_producer_config_init(kop_pulsar_producer_config *config, s
 }
 
 static bool usable(const kop_pulsar_producer_config *c) {
-  bool may_have_held =
-      c->access_mode == KOP_PULSAR_EXCLUSIVE || c->access_mode == KOP_PULSAR_WAIT_FOR_EXCLUSIVE;
+  bool may_have_held = c->access_mode == KOP_PULSAR_EXCLUSIVE;
   return (c->topic_epoch == -1 || (may_have_held && c->topic_epoch >= 0)) && c->topic.len > 0 &&
          kopi_ps_is_text(c->topic) && kopi_ps_is_text(c->name) &&
          c->access_mode <= KOP_PULSAR_EXCLUSIVE_WITH_FENCING &&

@@ -32,6 +32,15 @@ def whole_log(connection, topic, last, consumer_id=99):
     return [frame.entry.payload for frame in frames]
 
 
+def a_leader_and_a_successor(pulsar):
+    """A topic, the connection whose exclusive producer has written `a0` there, and one that may take over."""
+    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
+    old.producer(topic, EXCLUSIVE)
+    old.publish(0, b"a0")
+    assert old.receipt(0).name == "SEND_RECEIPT"
+    return topic, old, new
+
+
 def refused(open_producer):
     try:
         open_producer()
@@ -48,10 +57,7 @@ def silent(connection, seconds):
 
 @case("holes")
 def hole_1_writes_in_flight_are_confirmed_after_the_take_over(pulsar):
-    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
-    old.producer(topic, EXCLUSIVE)
-    old.publish(0, b"a0")
-    assert old.receipt(0).name == "SEND_RECEIPT"
+    topic, old, new = a_leader_and_a_successor(pulsar)
     with pulsar.debugger().held("BookieJournal"):
         for number in range(1, 6):
             old.publish(number, b"a%d" % number)
@@ -71,10 +77,7 @@ def hole_1_writes_in_flight_are_confirmed_after_the_take_over(pulsar):
 
 @case("holes")
 def hole_1_errors_of_an_eviction_overtake_earlier_receipts(pulsar):
-    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
-    old.producer(topic, EXCLUSIVE)
-    old.publish(0, b"a0")
-    assert old.receipt(0).name == "SEND_RECEIPT"
+    topic, old, new = a_leader_and_a_successor(pulsar)
     debugger = pulsar.debugger()
     with debugger.held("BookieJournal"):
         old.publish(1, b"a1")
@@ -111,10 +114,7 @@ def elsewhere(pulsar, candidates):
 
 @case("holes")
 def hole_2_a_write_that_passed_the_check_lands_behind_the_barrier(pulsar):
-    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
-    old.producer(topic, EXCLUSIVE)
-    old.publish(0, b"a0")
-    assert old.receipt(0).name == "SEND_RECEIPT"
+    topic, old, new = a_leader_and_a_successor(pulsar)
     debugger = pulsar.debugger()
     stop = debugger.stop_once_at(PERSISTENT_TOPIC, "publishMessage")
     old.publish(1, b"late")
@@ -135,10 +135,7 @@ def hole_2_a_write_that_passed_the_check_lands_behind_the_barrier(pulsar):
 
 @case("holes")
 def hole_2_also_when_who_wrote_it_is_gone(pulsar):
-    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
-    old.producer(topic, EXCLUSIVE)
-    old.publish(0, b"a0")
-    assert old.receipt(0).name == "SEND_RECEIPT"
+    topic, old, new = a_leader_and_a_successor(pulsar)
     debugger = pulsar.debugger()
     stop = debugger.stop_once_at(PERSISTENT_TOPIC, "publishMessage")
     old.publish(1, b"late")
@@ -159,10 +156,7 @@ def hole_2_also_when_who_wrote_it_is_gone(pulsar):
 
 @case("holes")
 def hole_2_an_unload_turns_the_late_write_away(pulsar):
-    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
-    old.producer(topic, EXCLUSIVE)
-    old.publish(0, b"a0")
-    assert old.receipt(0).name == "SEND_RECEIPT"
+    topic, old, new = a_leader_and_a_successor(pulsar)
     debugger = pulsar.debugger()
     stop = debugger.stop_once_at(PERSISTENT_TOPIC, "publishMessage")
     old.publish(1, b"late")
@@ -389,3 +383,17 @@ def hole_8_the_epoch_outlives_unload_and_the_broker(pulsar):
     epochs.append(connection.producer(topic, EXCLUSIVE)["topic_epoch"])
     note(f"at first, after an unload, after kill -9: {epochs}")
     assert epochs == [0, 1, 2]
+
+
+@case("holes")
+def hole_9_the_epoch_of_one_that_waits_is_not_compared(pulsar):
+    topic, old, new = pulsar.topic(), pulsar.connect(), pulsar.connect()
+    epoch = old.producer(topic, EXCLUSIVE)["topic_epoch"]
+    newer = new.producer(topic, EXCLUSIVE_WITH_FENCING)["topic_epoch"]
+    waits = old.producer(topic, WAIT_FOR_EXCLUSIVE, 2, topic_epoch=epoch)
+    assert not waits["producer_ready"]
+    assert new.request("CLOSE_PRODUCER", producer_id=1).name == "SUCCESS"
+    granted = old.expect("PRODUCER_SUCCESS").fields
+    kept = pulsar.admin.ledger_properties(topic)["pulsar.topic.epoch"]
+    note(f"the topic was at epoch {newer}; who waited with {epoch} is ready with {granted['topic_epoch']}, kept is {kept}")
+    assert (epoch, newer, granted["topic_epoch"], kept) == (0, 1, 0, "0")

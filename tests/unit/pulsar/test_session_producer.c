@@ -13,7 +13,7 @@
 Test(session_producer, every_mode_opens_and_comes_back) {
   static const char *const again[] = {
       "mode=0 topic_epoch=-1 name=prod\n", "mode=1 topic_epoch=6 name=prod\n",
-      "mode=2 topic_epoch=6 name=prod\n", "mode=1 topic_epoch=6 name=prod\n"};
+      "mode=1 topic_epoch=6 name=prod\n", "mode=1 topic_epoch=6 name=prod\n"};
   for (uint32_t mode = 0; mode <= KOP_PULSAR_EXCLUSIVE_WITH_FENCING; mode++) {
     fb f;
     fb_init(&f, NULL);
@@ -58,6 +58,10 @@ Test(session_producer, an_opening_without_answer_leaves_no_orphan) {
   uint64_t p = 0;
   /* a take-over presents no epoch: it would throw the holder out before it is found outdated */
   cr_assert_eq(kop_pulsar_producer_open(f.s, &pc, f.now, &p), KOP_ERR_INVALID);
+  /* who waits neither: the broker would not compare it */
+  pc.access_mode = KOP_PULSAR_WAIT_FOR_EXCLUSIVE;
+  cr_assert_eq(kop_pulsar_producer_open(f.s, &pc, f.now, &p), KOP_ERR_INVALID);
+  pc.access_mode = KOP_PULSAR_EXCLUSIVE_WITH_FENCING;
   pc.topic_epoch = -1;
   cr_assert_eq(kop_pulsar_producer_open(f.s, &pc, f.now, &p), KOP_OK);
   fb_pass(&f, 4999);
@@ -172,6 +176,46 @@ Test(session_producer, every_error_of_a_later_opening) {
     cr_assert_eq(fb_count(&f, "producer_closed 1 refused"), final ? 1 : 0, "error %d", error);
     cr_assert_eq(fb_count(&f, "send_failed"), final ? 2 : 0, "error %d", error);
     cr_assert_eq(fb_count(&f, "send_failed 1 ctx=2 refused"), final ? 1 : 0, "error %d", error);
+    fb_free(&f);
+  }
+}
+
+/*
+ * The connection is lost and the broker has not noticed: it refuses the leader for the sake of its own ghost. What the leader
+ * then does is done on the session that it has.
+ */
+Test(session_producer, a_leader_takes_its_topic_back_from_its_ghost) {
+  for (uint32_t mode = KOP_PULSAR_EXCLUSIVE; mode <= KOP_PULSAR_EXCLUSIVE_WITH_FENCING; mode++) {
+    fb f;
+    uint64_t p = fb_silent_producer(&f, mode, 2);
+    fb_reader(&f, "sent", 50);
+    fb_run(&f);
+    fb_drop(&f, 3);
+    cr_assert_eq(fb_send(&f, p, 3, "not handed out"), KOP_OK);
+    fb_forget(&f);
+    int32_t error = KOP_PULSAR_PRODUCER_FENCED;
+    f.data = &error;
+    f.script = refuse_producer;
+    fb_pass(&f, 150);
+    cr_assert(fb_saw(&f, " > PRODUCER 1 epoch=1 mode=1 topic_epoch=6 name=prod\n"
+                         "send_failed 1 ctx=1 refused ProducerFenced maybe\n"
+                         "send_failed 1 ctx=2 refused ProducerFenced maybe\n"
+                         "send_failed 1 ctx=3 refused ProducerFenced\n"
+                         "producer_closed 1 refused ProducerFenced why\n"));
+    cr_assert_eq(fb_send(&f, p, 4, "x"), KOP_ERR_NOT_FOUND);
+    error = -1;
+    f.topic_epoch = 7;
+    f.mute = 0;
+    fb_forget(&f);
+    uint64_t again = fb_producer(&f, "t", KOP_PULSAR_EXCLUSIVE_WITH_FENCING);
+    fb_run(&f);
+    cr_assert(fb_saw(&f, " epoch=0 mode=3 topic_epoch=-1 name=-\n"));
+    cr_assert(fb_saw(&f, " times=1 name=prod epoch=7 resent=0\n"));
+    fb_send_some(&f, again, 0, 3); /* ids begin anew */
+    cr_assert_eq(f.receipts, 4);
+    fb_dispatch_messages(&f);
+    fb_run(&f);
+    cr_assert_eq(f.messages, 4); /* the reader is still there */
     fb_free(&f);
   }
 }
