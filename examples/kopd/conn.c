@@ -86,6 +86,7 @@ static unsigned rest_of(const kopd_conn *c, uv_buf_t *bufs) {
 }
 
 static void advance(kopd_conn *c, size_t written) {
+  c->send_bytes += written;
   while (written > 0) {
     size_t left = c->send->slices[c->send_slice].len - c->send_offset;
     if (written < left) {
@@ -157,5 +158,14 @@ void kopd_conn_send(kopd_conn *c, const kop_effect *effect) {
   c->send = effect->body;
   c->send_slice = 0;
   c->send_offset = 0;
+  c->send_bytes = 0;
   write_more(c);
+}
+
+void kopd_conn_report(kopd_conn *c, kop_now now) {
+  if (!c->open || c->send == NULL)
+    return; /* an open SEND that was not all written is in a uv_write */
+  size_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+  uint64_t left = queued < c->write_bytes ? c->write_bytes - queued : 0;
+  kop_engine_sent(kopd_transport_engine(c->transport), c->send_token, c->send_bytes + left, now);
 }

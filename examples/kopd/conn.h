@@ -33,6 +33,7 @@ typedef struct kopd_conn {
   uint32_t send_slice; /* the first slice not fully written */
   size_t send_offset;  /* bytes of it that are */
   size_t write_bytes;  /* what the uv_write in progress carries */
+  uint64_t send_bytes; /* what left before it */
 } kopd_conn;
 
 /* Starts to read. */
@@ -41,6 +42,8 @@ void kopd_conn_start(kopd_conn *c);
 void kopd_conn_close(kopd_conn *c);
 void kopd_conn_send(kopd_conn *c, const kop_effect *effect);
 void kopd_conn_pause(kopd_conn *c);
+/* Tells the engine how far the SEND in progress has come. */
+void kopd_conn_report(kopd_conn *c, kop_now now);
 
 /* transport.c */
 kop_engine *kopd_transport_engine(kopd_transport *t);

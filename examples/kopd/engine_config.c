@@ -63,6 +63,7 @@ int kopd_engine_make(const kopd_options *options, const kopd_store *store, int32
   config.max_frame_bytes_total = options->max_frame_bytes_total;
   config.max_lent_bytes = options->max_lent_bytes;
   config.max_parked_bytes_total = options->max_parked_bytes_total;
+  config.max_reply_bytes_total = options->max_reply_bytes_total;
   config.stalled_frame_ns = options->stalled_request_ms * 1000000u;
   config.max_partitions = options->max_partitions;
   config.idle_ns = idle_ns(&options->settings);

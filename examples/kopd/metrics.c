@@ -39,6 +39,8 @@ static const metric of_node[] = {
     {"kop_fetches_waiting", "gauge", "Fetches that wait for records.", NODE(fetches_waiting)},
     {"kop_fetch_sessions", "gauge", "Fetch sessions held.", NODE(fetch_sessions)},
     {"kop_frame_bytes", "gauge", "Memory held by requests.", NODE(frame_bytes)},
+    {"kop_reply_bytes", "gauge", "Memory held by answers that clients have not taken.",
+     NODE(reply_bytes)},
     {"kop_lent_bytes", "gauge", "Bytes of the log held for answers.", NODE(lent_bytes)},
     {"kop_paused_connections", "gauge", "Connections not read from at a limit.",
      NODE(paused_connections)},

@@ -201,6 +201,7 @@ static void pump(uv_prepare_t *prepare) {
   kopd_node *n = prepare->data;
   kop_now now = kopd_now();
   if (kop_engine_deadline(n->engine) <= now.mono_ns) {
+    kopd_transport_report(n->transport, now);
     kop_engine_tick(n->engine, now);
     n->changed = 1;
   }

@@ -105,6 +105,7 @@ static int resolve_limits(kopd_options *o, report r) {
   int64_t connection_bytes = 128ll << 20;
   int64_t lent = 256ll << 20;
   int64_t parked = 256ll << 20;
+  int64_t replies = 256ll << 20;
   int64_t stalled = 30000;
   int64_t partitions = 200000;
   int64_t drain = 10000;
@@ -114,6 +115,7 @@ static int resolve_limits(kopd_options *o, report r) {
       number(o, "connection.max.request.bytes", 65536, INT64_MAX, &connection_bytes, r) != 0 ||
       number(o, "fetch.max.lent.bytes", 65536, INT64_MAX, &lent, r) != 0 ||
       number(o, "queued.max.poll.bytes", 65536, INT64_MAX, &parked, r) != 0 ||
+      number(o, "queued.max.reply.bytes", 65536, INT64_MAX, &replies, r) != 0 ||
       number(o, "queued.request.stall.ms", 0, 3600000, &stalled, r) != 0 ||
       number(o, "max.partitions", 1, 10000000, &partitions, r) != 0 ||
       number(o, "drain.timeout.ms", 0, 3600000, &drain, r) != 0)
@@ -135,6 +137,7 @@ static int resolve_limits(kopd_options *o, report r) {
   o->max_connection_bytes = (uint64_t)connection_bytes;
   o->max_lent_bytes = (uint64_t)lent;
   o->max_parked_bytes_total = (uint64_t)parked;
+  o->max_reply_bytes_total = (uint64_t)replies;
   o->stalled_request_ms = (uint64_t)stalled;
   o->max_partitions = (uint32_t)partitions;
   o->drain_ms = (uint64_t)drain;

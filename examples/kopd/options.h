@@ -31,6 +31,7 @@ typedef struct kopd_options {
   uint64_t max_connection_bytes;
   uint64_t max_lent_bytes;
   uint64_t max_parked_bytes_total;
+  uint64_t max_reply_bytes_total;
   uint64_t stalled_request_ms;
   uint32_t max_partitions;
   uint64_t drain_ms;

@@ -41,10 +41,15 @@ static const kopd_own_setting table[] = {
      "Memory for requests of 64 KiB and more of one node; at the limit, reading waits."},
     {"queued.request.stall.ms", NULL, NULL, "30000",
      "While requests wait for memory, one that is being received must gain an eighth of its size "
-     "in this time, or its connection is closed; 0: never."},
+     "in this time, and answers that hold much of what is waited for must get rid of an eighth of "
+     "theirs, or the connection is closed; 0: never."},
     {"queued.max.poll.bytes", NULL, NULL, "268435456",
      "Memory that waiting fetches of one node keep; at the limit, a fetch is answered at once with "
      "what there is."},
+    {"queued.max.reply.bytes", NULL, NULL, "268435456",
+     "Memory for answers of one node that clients have not taken yet, bytes of the log not "
+     "counted; "
+     "at half of it, reading waits on connections with requests under way, at all of it on all."},
     {"connection.max.request.bytes", NULL, NULL, "134217728",
      "Memory for the requests of one connection and for replies that it does not take; at the "
      "limit, reading from it waits. A single request may always be held."},

@@ -46,7 +46,11 @@ struct kopd_transport {
   uint64_t refused;
   uint64_t refused_logged_ns; /* one line a second says so */
   uint64_t refused_since;
+  uint64_t reported_ns;
 };
+
+/* Timers of long polls fire all the time, and the table may be long. */
+enum { REPORT_EVERY_NS = 100000000 };
 
 kop_engine *kopd_transport_engine(kopd_transport *t) {
   return t->engine;
@@ -295,6 +299,14 @@ void kopd_transport_sent(kopd_transport *t, uint64_t token, int32_t outcome) {
   kop_completion done = {.token = token, .outcome = outcome};
   kop_engine_complete(t->engine, &done, sizeof done, 1, kopd_now());
   kopd_transport_changed(t);
+}
+
+void kopd_transport_report(kopd_transport *t, kop_now now) {
+  if (now.mono_ns - t->reported_ns < REPORT_EVERY_NS) return;
+  t->reported_ns = now.mono_ns;
+  for (uint32_t i = 0; i < t->slots_count; i++) {
+    if (t->slots[i].conn != NULL) kopd_conn_report(t->slots[i].conn, now);
+  }
 }
 
 void kopd_transport_effect(kopd_transport *t, const kop_effect *effect) {

@@ -46,6 +46,12 @@ void kopd_transport_serve(kopd_transport *t, kop_engine *engine);
  */
 void kopd_transport_effect(kopd_transport *t, const kop_effect *effect);
 
+/*
+ * Tells the engine how far each SEND has come. To be called before its timers fire, since they
+ * judge by that who does not read.
+ */
+void kopd_transport_report(kopd_transport *t, kop_now now);
+
 /* Closes the listening sockets; connections stay. */
 void kopd_transport_stop_listening(kopd_transport *t);
 

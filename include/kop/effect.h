@@ -113,7 +113,8 @@ enum {
   KOP_CLOSE_IDLE = 3,     /**< Nothing moved for kop_engine_config.idle_ns. */
   KOP_CLOSE_MEMORY = 4,   /**< Memory for a reply was refused. */
   KOP_CLOSE_NO_REPLY = 5, /**< A Produce with acks=0 failed: Kafka says so by closing. */
-  KOP_CLOSE_SLOW = 6      /**< A request stalled while others waited for its memory. */
+  KOP_CLOSE_SLOW =
+      6 /**< A request stalled, or replies were not read, while others waited for their memory. */
 };
 
 /** Body of SEND. Complete with KOP_DONE when the bytes have left or were copied, else KOP_CANCELLED. */

@@ -67,9 +67,11 @@ typedef struct kop_engine_config {
   uint64_t
       state_every_bytes; /**< Producer state of a partition is saved after so many appended bytes. Default 64 MiB. */
   uint64_t
-      stalled_frame_ns; /**< While others wait for the memory of frames, each frame must gain an eighth of its size in so long, or its connection is closed. Default 30 s; 0: never. */
+      stalled_frame_ns; /**< While others wait for the memory of frames, each frame must gain an eighth of its size in so long, or its connection is closed; while others wait for that of replies or of READs, each SEND that holds much of it must get rid of an eighth of its bytes. Default 30 s; 0: never. */
   uint64_t
       max_parked_bytes_total; /**< Memory that long polls keep while they wait; above it a fetch is answered at once with what there is. Default 256 MiB. */
+  uint64_t
+      max_reply_bytes_total; /**< Memory of replies until their SENDs are answered, bytes of READs not counted. At half of it, connections that have requests in work are read no further, at all of it none is. Only the replies to what is in work then pass it. Default 256 MiB. */
 } kop_engine_config;
 
 /** What the embedder knows of a new connection. */
@@ -103,6 +105,7 @@ typedef struct kop_engine_stats {
   uint64_t topics;                /**< Known topics. */
   uint64_t partitions;            /**< Known partitions. */
   uint64_t partitions_active;     /**< Led here and ready. */
+  uint64_t reply_bytes;           /**< Memory held by replies that wait for their bytes to leave. */
 } kop_engine_stats;
 
 /**
@@ -216,6 +219,18 @@ KOP_API kop_status kop_engine_push(kop_engine *engine, const kop_event *event, k
  */
 KOP_API kop_status kop_engine_complete(kop_engine *engine, const kop_completion *items,
                                        size_t item_size, size_t n, kop_now now);
+
+/**
+ * Tells how much of a SEND has left so far, before it is completed. Nobody needs to call it; but an embedder that does lets the engine tell a
+ * client that reads slowly from one that does not read: only the second is closed when others wait for memory, or as idle.
+ *
+ * @param engine  The engine.
+ * @param token   Of a SEND that is not completed.
+ * @param bytes   How many of its bytes have left, since its beginning.
+ * @param now     The clocks.
+ * @return KOP_OK; KOP_ERR_NOT_FOUND if no such SEND is open; KOP_ERR_INVALID if it has fewer bytes. Since 0.1.
+ */
+KOP_API kop_status kop_engine_sent(kop_engine *engine, uint64_t token, uint64_t bytes, kop_now now);
 
 /**
  * Lets timers fire that are due. Since 0.1.

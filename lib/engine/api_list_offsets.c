@@ -148,7 +148,7 @@ static void search(kop_engine *e, list_item *item, bool waited, kop_now now) {
   bool there = kopi_read_is_there(p, item->position);
   if (!there && !kopi_room_grant(e, bytes, waited, &bytes)) {
     item->room.go = on_room;
-    kopi_room_wait(e, &item->room);
+    kopi_room_wait(e, &item->room, now);
     return;
   }
   item->waiter.ready = on_read;

@@ -5,9 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "engine/replies.h"
 #include "engine/request.h"
-#include "engine/trim.h"
 #include "engine/room.h"
+#include "engine/trim.h"
 
 enum {
   SEND_SLICES = 512, /* per SEND, unless one reply alone has more */
@@ -105,6 +106,7 @@ kop_status kop_engine_conn_closed(kop_engine *e, uint64_t conn, kop_now now) {
 void kopi_conn_close(kop_engine *e, kopi_conn *c, uint32_t reason) {
   if (c->state != KOPI_CONN_OPEN) return;
   c->state = KOPI_CONN_CLOSING;
+  kopi_replies_leave(c);
   kopi_alarm_cancel(e, &c->idle);
   kopi_op *op = c->close;
   c->close = NULL;
@@ -133,10 +135,28 @@ static void pop_head(kop_engine *e, kopi_conn *c, kop_now now) {
   kopi_request_finish(e, r, now);
 }
 
+static void take(kopi_conn *c, uint64_t bytes, kop_now now) {
+  if (bytes <= c->send_taken) return;
+  c->taken += bytes - c->send_taken;
+  c->send_taken = bytes;
+  c->active_ns = now.mono_ns;
+}
+
+kop_status kop_engine_sent(kop_engine *e, uint64_t token, uint64_t bytes, kop_now now) {
+  const kopi_op *op = kopi_op_find(&e->ops, token);
+  if (op == NULL || op->kind != KOP_EFFECT_SEND)
+    return kopi_fail(e, KOP_ERR_NOT_FOUND, "no open SEND %llu", (unsigned long long)token);
+  if (bytes > op->body.send.bytes)
+    return kopi_fail(e, KOP_ERR_INVALID, "more bytes than the SEND has");
+  take(op->owner, bytes, now);
+  return KOP_OK;
+}
+
 static void on_sent(kop_engine *e, kopi_op *op, const kop_completion *done, kop_now now) {
   (void)
       done; /* a cancelled SEND is followed by conn_closed; there is nothing else to do about it */
   kopi_conn *c = op->owner;
+  take(c, op->body.send.bytes, now);
   c->send = NULL;
   c->active_ns = now.mono_ns;
   for (; c->sending > 0; c->sending--)
@@ -177,20 +197,24 @@ static void send(kop_engine *e, kopi_conn *c) {
   uint64_t bytes = 0;
   uint32_t n = gather(c, &slices, &bytes);
   kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_SEND, c->id, on_sent, c);
-  if (op == NULL || !reserve_slices(e, c, slices)) {
+  if (op == NULL || (n > 1 && !reserve_slices(e, c, slices))) {
     kopi_op_discard(&e->ops, op);
     kopi_log(e, KOP_LOG_ERROR, "%s: closed, no memory for a reply", c->peer);
     kopi_conn_close(e, c, KOP_CLOSE_MEMORY);
     return;
   }
-  kop_slice *to = c->slices;
   kopi_request *r = c->head;
+  uint32_t at = 0;
+  c->send_lends = false;
   for (uint32_t i = 0; i < n; i++, r = r->next) {
-    memcpy(to, r->slices, r->slices_len * sizeof *to);
-    to += r->slices_len;
+    if (n > 1) memcpy(c->slices + at, r->slices, r->slices_len * sizeof *c->slices);
+    at += r->slices_len;
     r->state = KOPI_REQUEST_SENDING;
+    c->send_lends = c->send_lends || r->lends;
   }
-  op->body.send.slices = c->slices;
+  c->send_taken = 0;
+  c->taken_marked = false;
+  op->body.send.slices = n > 1 ? c->slices : c->head->slices;
   op->body.send.slices_count = slices;
   op->body.send.bytes = bytes;
   op->body.send.context = c->context;
@@ -257,6 +281,12 @@ void kopi_conn_touch(kop_engine *e, kopi_conn *c) {
   e->touched_tail = c;
 }
 
+/* Replies to what came before it leaves first may take long. */
+static void stop_receiving(kop_engine *e, kopi_conn *c) {
+  if (c->admitted > 0) kopi_conn_drop_input(e, c);
+  kopi_requests_lighten(e, c);
+}
+
 void kopi_settle(kop_engine *e, kop_now now) {
   do {
     while (e->touched_head != NULL) {
@@ -266,11 +296,12 @@ void kopi_settle(kop_engine *e, kop_now now) {
       c->touched = false;
       if (c->state != KOPI_CONN_OPEN) continue;
       kopi_conn_flush(e, c, now);
+      kopi_replies_look(c);
       if (c->state == KOPI_CONN_OPEN) kopi_conn_parse(e, c, now);
-      if (c->closes && c->admitted > 0) kopi_conn_drop_input(e, c); /* it will not be read */
+      if (c->closes) stop_receiving(e, c);
       update_flow(e, c);
     }
-  } while (kopi_room_wake(e, now) || kopi_frames_admit(e, now));
+  } while (kopi_room_wake(e, now) || kopi_frames_admit(e, now) || kopi_replies_wake(e));
   kopi_trim_watch(e, now);
 }
 

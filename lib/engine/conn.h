@@ -19,12 +19,16 @@ struct kopi_conn {
   uint8_t state;
   bool paused;       /* as last told to the embedder */
   bool waits_memory; /* in the queue of a pool */
+  bool waits_reply;  /* in a queue of replies.h */
+  bool reply_first;  /* and in which */
+  bool reply_turn;   /* it was taken out of that queue: it passes those who wait */
   bool
       closes; /* a request that ends the connection is in the reply queue: nothing more is parsed */
   char peer[64];
   bool touched;      /* has something for kopi_settle to look at */
   kopi_conn *next;   /* among the dead */
   kopi_link waiting; /* in the queue of a pool */
+  kopi_link reply_waiting;
   kopi_conn *touched_next;
   kopi_link all;
 
@@ -39,6 +43,7 @@ struct kopi_conn {
   bool marked;       /* that frame was there when stalled ones were last looked for, see memory.h */
   size_t mark;       /* and had so many bytes */
   uint64_t charged;  /* charge of all that its requests hold, that frame included */
+  uint64_t unread;   /* of it, that of replies that wait to be sent */
   uint64_t bytes_in;
 
   /* replying */
@@ -47,8 +52,13 @@ struct kopi_conn {
   uint32_t open_requests;
   uint32_t sending; /* how many from the head are in the open SEND */
   kopi_op *send;
-  kop_slice *slices;
+  kop_slice *slices; /* of a SEND of several replies */
   uint32_t slices_cap;
+  bool send_lends;     /* that SEND holds bytes of READs */
+  uint64_t send_taken; /* how many of its bytes have left, as far as the embedder told */
+  uint64_t taken;      /* bytes of all SENDs that have left */
+  bool taken_marked;   /* those who do not read were looked for during that SEND, see replies.h */
+  uint64_t taken_mark;
 
   kopi_op *flow; /* reserved for PAUSE and RESUME, NULL while queued */
   kopi_op *close;

@@ -11,6 +11,7 @@
 #include "engine/fetch_session.h"
 #include "engine/partition.h"
 #include "engine/read.h"
+#include "engine/replies.h"
 #include "engine/request.h"
 #include "engine/topic.h"
 
@@ -49,6 +50,7 @@ kop_status kop_engine_config_init(kop_engine_config *config, size_t size) {
       .state_every_bytes = 64ull << 20,
       .stalled_frame_ns = 30ull * 1000000000u,
       .max_parked_bytes_total = 256ull << 20,
+      .max_reply_bytes_total = 256ull << 20,
   };
   return KOP_OK;
 }
@@ -66,7 +68,8 @@ static bool usable(const kop_engine_config *c) {
   return tail_is_zero(c) && (c->effects & ~KNOWN_KINDS) == 0 &&
          (c->effects & RESERVED_KINDS) == 0 && (c->effects & NEEDED_KINDS) == NEEDED_KINDS &&
          c->reserved0 == 0 && c->max_connections > 0 && c->max_requests_per_connection > 0 &&
-         c->max_effects > 0 && c->max_partitions > 0 && c->node_id >= 0 && c->state_every_bytes > 0;
+         c->max_effects > 0 && c->max_partitions > 0 && c->node_id >= 0 &&
+         c->state_every_bytes > 0 && c->max_reply_bytes_total > 0;
 }
 
 /* Copies what the config points to into one allocation of the engine. */
@@ -115,6 +118,8 @@ static void init_fields(kop_engine *e) {
   kopi_list_init(&e->session_lru);
   for (size_t i = 0; i < KOPI_POOLS; i++)
     kopi_list_init(&e->pools[i].waiting);
+  kopi_list_init(&e->replies.first);
+  kopi_list_init(&e->replies.more);
   e->kept_alarm.fire = on_kept;
   e->session_random = e->cfg.seed;
   e->controller_id = -1;
@@ -423,6 +428,7 @@ kop_status kop_engine_stats_get(const kop_engine *e, kop_engine_stats *stats, si
   all.size = size;
   all.connections = kopi_map_u64_len(&e->conns);
   all.lent_bytes = e->lent_bytes + e->kept_bytes;
+  all.reply_bytes = e->replies.held;
   memcpy(stats, &all, size < sizeof all ? size : sizeof all);
   return KOP_OK;
 }

@@ -3,7 +3,7 @@
  *
  *   op       effects and their tokens             conn, receive   connections, frames, admission
  *   request  a request's life and its reply       api             which API is served by which file
- *   memory   what requests hold, and its bounds
+ *   memory   what requests hold, and its bounds   replies         what replies hold until they are read
  *   topic    what was pushed                      partition       leadership, load, recovery
  *   append   the ordered queue of a partition     read            shared READs and kept results
  *   fetch, fetch_session                          api_*           one file per API
@@ -59,6 +59,16 @@ typedef struct kopi_memory_pool {
   kopi_alarm watch;
 } kopi_memory_pool;
 
+/* Memory of replies that wait for their bytes to leave, see replies.h. */
+typedef struct kopi_replies {
+  uint64_t held;
+  kopi_link
+      first; /* connections that wait with no request in work, or with a frame that is there whole */
+  kopi_link more; /* the others that wait */
+  bool watched;   /* connections that do not read are looked for */
+  kopi_alarm watch;
+} kopi_replies;
+
 enum { KOPI_POOL_SMALL = 0, KOPI_POOL_LARGE = 1, KOPI_POOL_PARKED = 2, KOPI_POOLS = 3 };
 
 /* A node's address on a listener, copied. */
@@ -88,6 +98,7 @@ struct kop_engine {
   kopi_conn *touched_head;
   kopi_conn *touched_tail;
   kopi_memory_pool pools[KOPI_POOLS];
+  kopi_replies replies;
   kopi_link all_requests;
   kopi_request *free_requests;
   uint32_t free_requests_len;

@@ -188,6 +188,13 @@ void kopi_fetch_partition_gone(kop_engine *e, kopi_partition *p, kop_now now) {
   }
 }
 
+void kopi_fetch_hurry(kop_engine *e, kopi_request *r, kop_now now) {
+  kopi_fetch *f = r->cancel == on_cancel ? r->state_of_api : NULL;
+  if (f == NULL || f->state != KOPI_FETCH_WAITING) return;
+  become_ready(e, f);
+  kopi_alarm_set(e, &r->alarm, kopi_later(now, kopi_ms(READ_GRACE_MS)));
+}
+
 void kopi_fetch_end_waiting(kop_engine *e, kop_now now) {
   (void)now;
   for (kopi_link *link = e->all_requests.next; link != &e->all_requests; link = link->next) {

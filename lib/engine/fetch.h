@@ -129,6 +129,9 @@ void kopi_fetch_partition_gone(kop_engine *e, kopi_partition *p, kop_now now);
 /* Takes it off its set and gives open READs up; its request is then answered. */
 void kopi_fetch_end(kop_engine *e, kopi_fetch *f);
 
+/* If the request is a long poll, it is answered with what there is. */
+void kopi_fetch_hurry(kop_engine *e, kopi_request *r, kop_now now);
+
 /* All long polls are answered with what there is (shutdown). */
 void kopi_fetch_end_waiting(kop_engine *e, kop_now now);
 

@@ -157,7 +157,7 @@ static void read_on(kop_engine *e, kopi_fetch *f, bool waited, kop_now now) {
       if (f->reading > 0) return; /* it is asked again when that is answered */
       if (f->read_bytes > 0) break;
       f->room.go = on_room;
-      kopi_room_wait(e, &f->room);
+      kopi_room_wait(e, &f->room, now);
       return;
     }
     waited = false;

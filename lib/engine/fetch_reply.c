@@ -273,8 +273,8 @@ static kop_slice *put_part(const kopi_fetch_part *part, kop_slice *to, uint8_t *
   return to;
 }
 
-/* Interleaves the encoded pieces with the batches. False: answered for want of memory. */
-static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32_t cuts_len,
+/* Interleaves the encoded pieces with the batches; or the request is answered for want of memory. */
+static void interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32_t cuts_len,
                        kop_now now) {
   kopi_request *r = f->r;
   uint32_t n = cuts_len + 1;
@@ -285,9 +285,9 @@ static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32
     batches += part->batches;
   }
   kop_slice *slices = kopi_request_alloc(e, r, n, sizeof *slices, now);
-  if (slices == NULL) return false;
+  if (slices == NULL) return;
   uint8_t *heads = kopi_request_alloc(e, r, batches + 1, KOP_BATCH_HEAD_SIZE, now);
-  if (heads == NULL) return false;
+  if (heads == NULL) return;
   kop_slice *to = slices;
   size_t at = 0;
   uint64_t bytes = r->out.len;
@@ -300,7 +300,6 @@ static bool interleave(kop_engine *e, kopi_fetch *f, const kop_cut *cuts, uint32
   }
   if (r->out.len > at) *to++ = (kop_slice){.ptr = r->out.data + at, .len = r->out.len - at};
   kopi_reply_slices(e, r, slices, (uint32_t)(to - slices), bytes, now);
-  return true;
 }
 
 void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
@@ -310,6 +309,9 @@ void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
     kopi_fetch_end(e, f);
     return;
   }
+  for (uint32_t i = 0; i < f->parts_len; i++)
+    r->lends = r->lends || f->parts[i].read != NULL;
+  bool holds = r->lends || f->converted > 0;
   kop_fetch_response p;
   (void)kop_message_init(KOP_MSG_FETCH_RESPONSE, &p, sizeof p);
   p.session_id = f->session_id;
@@ -334,5 +336,10 @@ void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
     kopi_request_close(e, r, KOP_CLOSE_MEMORY, now);
     return;
   }
-  (void)interleave(e, f, cuts, cuts_len, now);
+  if (cuts_len == 0 && !holds) { /* what it was made of need not wait with it */
+    r->release = NULL;
+    kopi_reply_whole(e, r, now);
+    return;
+  }
+  interleave(e, f, cuts, cuts_len, now);
 }

@@ -69,7 +69,8 @@ static void on_watch(kop_engine *e, kopi_alarm *alarm, kop_now now) {
   for (kopi_link *link = e->all_conns.next; link != &e->all_conns; link = next) {
     next = link->next;
     kopi_conn *c = KOPI_CONTAINER_OF(link, kopi_conn, all);
-    if (c->admitted > 0 && kopi_memory_pool_of(e, c->admitted) == pool) judge(e, c);
+    bool coming = c->admitted > 0 && !c->waits_reply;
+    if (coming && kopi_memory_pool_of(e, c->admitted) == pool) judge(e, c);
   }
   kopi_alarm_set(e, alarm, kopi_later(now, e->cfg.stalled_frame_ns));
 }

@@ -13,6 +13,7 @@
 #include "base/endian.h"
 #include "engine/conn.h"
 #include "engine/memory.h"
+#include "engine/replies.h"
 #include "engine/request.h"
 
 enum {
@@ -76,12 +77,13 @@ bool kopi_frames_admit(kop_engine *e, kop_now now) {
 }
 
 bool kopi_conn_must_pause(const kop_engine *e, const kopi_conn *c) {
-  return c->waits_memory || c->closes || e->shutting_down || c->state != KOPI_CONN_OPEN ||
-         c->open_requests >= e->cfg.max_requests_per_connection;
+  return c->waits_memory || c->waits_reply || c->closes || e->shutting_down ||
+         c->state != KOPI_CONN_OPEN || c->open_requests >= e->cfg.max_requests_per_connection;
 }
 
 void kopi_conn_drop_input(kop_engine *e, kopi_conn *c) {
   wait_no_longer(c);
+  kopi_replies_leave(c);
   uint64_t charge = c->admitted;
   c->admitted = 0;
   kopi_memory_uncharge(e, c, kopi_memory_pool_of(e, charge), charge);
@@ -138,6 +140,7 @@ static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
   }
   size_t frame = 4 + (size_t)len;
   if (c->admitted == 0) {
+    if (!kopi_replies_admit(e, c, false, now)) return false;
     uint64_t charge = charge_of(frame);
     if (!kopi_memory_admits(e, c, charge)) {
       wait_for_memory(e, c, charge, now);
@@ -153,6 +156,7 @@ static bool parse_one(kop_engine *e, kopi_conn *c, kop_now now) {
     }
     return false;
   }
+  if (!kopi_replies_admit(e, c, true, now)) return false;
   const uint8_t *bytes = c->block->bytes + c->start + 4;
   uint64_t charge = c->admitted;
   c->admitted = 0;

@@ -9,6 +9,7 @@
 #include "engine/api.h"
 #include "engine/conn.h"
 #include "engine/memory.h"
+#include "engine/replies.h"
 #include "wire/arena.h"
 
 enum {
@@ -67,6 +68,7 @@ static void recycle(kop_engine *e, kopi_request *r) {
   if (r->release != NULL) r->release(e, r);
   kopi_block_unref(&e->blocks, r->block);
   kopi_memory_uncharge(e, NULL, r->pool, r->charge);
+  kopi_replies_forget(e, r);
   e->stats.requests_open--;
   kop_arena_reset(r->arena);
   kopi_buf_reset(&r->out);
@@ -95,16 +97,43 @@ static void join_queue(kopi_conn *c, kopi_request *r) {
   c->open_requests++;
 }
 
+/*
+ * The reply may wait long for a client that does not read, or for one before it. Then it keeps neither its frame, for which others wait, nor
+ * what it was made of, if that is much or memory is short.
+ */
+static void lighten(kop_engine *e, kopi_request *r) {
+  if (r->pins > 0 || r->state == KOPI_REQUEST_RUNNING) return;
+  kopi_block_unref(&e->blocks, r->block);
+  r->block = NULL;
+  r->body = (kop_slice){.ptr = NULL};
+  r->client_id = (kop_slice){.ptr = NULL};
+  kopi_memory_uncharge(e, r->conn, r->pool, r->charge);
+  r->charge = 0;
+  size_t may_keep = kopi_replies_pressed(e) ? 0 : KEPT_ARENA_BYTES;
+  if (r->release == NULL && kopi_arena_held(&r->arena->arena) > may_keep) {
+    kopi_alarm_cancel(e, &r->alarm);
+    r->state_of_api = NULL;
+    kopi_arena_free(&r->arena->arena);
+  }
+}
+
+void kopi_requests_lighten(kop_engine *e, kopi_conn *c) {
+  for (kopi_request *r = c->head; r != NULL; r = r->next)
+    lighten(e, r);
+}
+
 static void done(kop_engine *e, kopi_request *r, kop_now now) {
   KOPI_ASSERT(r->state == KOPI_REQUEST_RUNNING);
   r->state = KOPI_REQUEST_DONE;
   r->cancel = NULL;
   r->at_head = NULL;
-  if (r->conn != NULL) {
-    kopi_conn_touch(e, r->conn);
-  } else {
+  if (r->conn == NULL) {
     kopi_request_finish(e, r, now);
+    return;
   }
+  if (!r->closes) lighten(e, r); /* else its handler may still look at what it has */
+  kopi_replies_count(e, r);
+  kopi_conn_touch(e, r->conn);
 }
 
 void kopi_conn_close_after_replies(kop_engine *e, kopi_conn *c, uint32_t reason) {
@@ -214,13 +243,9 @@ static void bad_reply(kop_engine *e, kopi_request *r, kop_status status, kop_now
   kopi_request_close(e, r, KOP_CLOSE_MEMORY, now);
 }
 
-/* What a reply was made of goes when the reply is written: it may wait long for a client that does not read. */
-static void let_arena_go(kop_engine *e, kopi_request *r) {
-  if (r->pins > 0 || r->release != NULL) return;
-  if (kopi_arena_held(&r->arena->arena) <= KEPT_ARENA_BYTES) return;
-  kopi_alarm_cancel(e, &r->alarm);
-  r->state_of_api = NULL;
-  kopi_arena_free(&r->arena->arena);
+void kopi_reply_whole(kop_engine *e, kopi_request *r, kop_now now) {
+  r->single = (kop_slice){.ptr = r->out.data, .len = r->out.len};
+  kopi_reply_slices(e, r, &r->single, 1, r->out.len, now);
 }
 
 void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *msg, size_t size,
@@ -244,9 +269,7 @@ void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *ms
     return;
   }
   r->out.len = header + written;
-  r->single = (kop_slice){.ptr = r->out.data, .len = r->out.len};
-  let_arena_go(e, r);
-  kopi_reply_slices(e, r, &r->single, 1, r->out.len, now);
+  kopi_reply_whole(e, r, now);
 }
 
 kop_status kopi_reply_begin_cuts(kop_engine *e, kopi_request *r, uint32_t message, const void *msg,
@@ -281,10 +304,6 @@ void kopi_reply_slices(kop_engine *e, kopi_request *r, const kop_slice *slices, 
   r->slices = slices;
   r->slices_len = n;
   r->slices_bytes = bytes;
-  if (r->conn != NULL) {
-    r->reply_charge = r->out.cap;
-    r->conn->charged += r->reply_charge;
-  }
   done(e, r, now);
 }
 
@@ -314,14 +333,21 @@ void kopi_request_unpin(kop_engine *e, kopi_request *r, kop_now now) {
   (void)now;
   KOPI_ASSERT(r->pins > 0);
   r->pins--;
-  if (r->pins == 0 && r->finished) recycle(e, r);
+  if (r->pins > 0) return;
+  if (r->finished) {
+    recycle(e, r);
+  } else if (r->state != KOPI_REQUEST_RUNNING) {
+    lighten(e, r);
+    kopi_replies_count(e, r);
+  }
 }
 
 void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now) {
   (void)now;
   r->finished = true;
   if (r->conn != NULL) { /* a pinned request outlives it; its memory stays charged to the pool */
-    r->conn->charged -= r->charge + r->reply_charge;
+    r->conn->charged -= r->charge;
+    kopi_replies_leave_conn(r);
     kopi_conn_touch(e, r->conn);
     r->conn = NULL;
   }

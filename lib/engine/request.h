@@ -28,7 +28,7 @@ struct kopi_request {
   kopi_block *block;
   kopi_memory_pool *pool; /* that the charge belongs to */
   uint64_t charge;
-  uint64_t reply_charge; /* of the connection alone: a reply that waits to be sent */
+  uint64_t reply_charge; /* of the reply, from when it is complete: see replies.h */
   int32_t correlation_id;
   int16_t api_key;
   int16_t version;
@@ -36,6 +36,7 @@ struct kopi_request {
   bool no_reply;
   bool finished; /* its reply has left, or nobody waits for it */
   bool closes;   /* its turn in the reply queue closes the connection */
+  bool lends;    /* its reply holds bytes of READs */
   uint32_t close_reason;
   uint32_t pins; /* open appends and reads that use its memory */
   kop_slice client_id;
@@ -75,6 +76,9 @@ void *kopi_request_alloc(kop_engine *e, kopi_request *r, size_t count, size_t si
 void kopi_reply(kop_engine *e, kopi_request *r, uint32_t message, const void *msg, size_t size,
                 kop_now now);
 
+/* The reply is in r->out, in one piece. The request may be gone when it returns. */
+void kopi_reply_whole(kop_engine *e, kopi_request *r, kop_now now);
+
 /*
  * A reply whose record sets are sent from where they lie: what is encoded lands in r->out, the frame's length counts the
  * cuts in, and their `at` are positions in r->out. Follow with kopi_reply_slices.
@@ -98,6 +102,9 @@ void kopi_request_out_of_memory(kop_engine *e, kopi_request *r, kop_now now);
 void kopi_request_pin(kopi_request *r);
 /* The request may be gone when it returns. */
 void kopi_request_unpin(kop_engine *e, kopi_request *r, kop_now now);
+
+/* Its connection is going to be closed: what the replies before that need not have is given back. */
+void kopi_requests_lighten(kop_engine *e, kopi_conn *c);
 
 /* Its reply has left, or nobody waits for it: frees it unless it is pinned. */
 void kopi_request_finish(kop_engine *e, kopi_request *r, kop_now now);

@@ -2,6 +2,7 @@
 #include "engine/room.h"
 
 #include "base/container.h"
+#include "engine/replies.h"
 
 static uint64_t least_of(const kop_engine *e) {
   uint64_t eighth = e->cfg.max_lent_bytes / 8;
@@ -34,8 +35,9 @@ uint64_t kopi_room_charge(const kop_engine *e, uint32_t bytes) {
   return bytes < least ? least : bytes;
 }
 
-void kopi_room_wait(kop_engine *e, kopi_room_waiter *w) {
+void kopi_room_wait(kop_engine *e, kopi_room_waiter *w, kop_now now) {
   kopi_list_append(&e->room_waiters, &w->link);
+  kopi_replies_watch(e, now);
 }
 
 void kopi_room_leave(kopi_room_waiter *w) {

@@ -31,8 +31,8 @@ bool kopi_room_grant(const kop_engine *e, uint32_t wanted, bool waited, uint32_t
 /* What an open READ of that many bytes counts as. */
 uint64_t kopi_room_charge(const kop_engine *e, uint32_t bytes);
 
-/* Calls w->go once, as soon as there is room. */
-void kopi_room_wait(kop_engine *e, kopi_room_waiter *w);
+/* Calls w->go once, as soon as there is room. Until then connections that do not take what they were lent are looked for (replies.h). */
+void kopi_room_wait(kop_engine *e, kopi_room_waiter *w, kop_now now);
 
 /* Waits no longer. */
 void kopi_room_leave(kopi_room_waiter *w);

@@ -237,6 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   config.node_id = 1;
   config.max_requests_per_connection = 8;
   config.max_small_bytes_total = 64 * 1024;
+  config.max_reply_bytes_total = 32 * 1024;
   config.state_every_bytes = 200;
   config.max_fetch_sessions = 2;
   check(kop_engine_new(&config, w.now, &w.e) == KOP_OK);

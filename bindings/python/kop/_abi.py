@@ -1666,6 +1666,7 @@ kop_engine_config._fields_ = [
     ('state_every_bytes', c.c_uint64),
     ('stalled_frame_ns', c.c_uint64),
     ('max_parked_bytes_total', c.c_uint64),
+    ('max_reply_bytes_total', c.c_uint64),
 ]
 kop_conn_info._fields_ = [
     ('size', c.c_size_t),
@@ -1695,6 +1696,7 @@ kop_engine_stats._fields_ = [
     ('topics', c.c_uint64),
     ('partitions', c.c_uint64),
     ('partitions_active', c.c_uint64),
+    ('reply_bytes', c.c_uint64),
 ]
 kop_host_answer._fields_ = [
     ('size', c.c_size_t),
@@ -2375,6 +2377,7 @@ FUNCTIONS = {
     'kop_engine_conn_closed': (c.c_int32, [c.c_void_p, c.c_uint64, kop_now]),
     'kop_engine_push': (c.c_int32, [c.c_void_p, c.POINTER(kop_event), kop_now]),
     'kop_engine_complete': (c.c_int32, [c.c_void_p, c.POINTER(kop_completion), c.c_size_t, c.c_size_t, kop_now]),
+    'kop_engine_sent': (c.c_int32, [c.c_void_p, c.c_uint64, c.c_uint64, kop_now]),
     'kop_engine_tick': (None, [c.c_void_p, kop_now]),
     'kop_engine_deadline': (c.c_uint64, [c.c_void_p]),
     'kop_engine_drain': (c.c_size_t, [c.c_void_p, c.POINTER(c.POINTER(kop_effect))]),

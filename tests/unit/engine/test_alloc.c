@@ -3,10 +3,12 @@
 #include "support/failing_alloc.h"
 
 static failing_alloc allocator;
+static uint64_t reply_bytes;
 
 static void use_allocator(kop_engine_config *config) {
   config->alloc = &allocator.alloc;
   config->state_every_bytes = 1;
+  if (reply_bytes > 0) config->max_reply_bytes_total = reply_bytes;
 }
 
 /* The rest of the process may stumble over the refused allocation; what counts is that it ends well. */
@@ -134,6 +136,34 @@ static void slow_reads(kh *h) {
   kh_advance(h, 10000);
 }
 
+static void metadata(kh *h, kh_conn *c) {
+  kop_metadata_request q;
+  kop_message_init(KOP_MSG_METADATA_REQUEST, &q, sizeof q);
+  q.topics.len = -1;
+  if (!c->closed && !c->paused) kh_request(h, c, KOP_MSG_METADATA_REQUEST, 12, &q, sizeof q);
+}
+
+/* At the bound of replies: some wait, one goes on, one is closed. */
+static void unread_replies(kh *h) {
+  kh_topic(h, "t", 1, 30);
+  kh_conn *a = kh_connect(h);
+  kh_conn *b = kh_connect(h);
+  kh_conn *c = kh_connect(h);
+  if (!a->closed) kh_send_fetch(h, a, "t", 0, 0, INT32_MAX, 1);
+  kh_hold(h, KH_KIND(SEND));
+  for (int i = 0; i < 3; i++) {
+    metadata(h, a);
+    metadata(h, b);
+    metadata(h, c);
+  }
+  kh_advance(h, 30000);
+  kh_hold(h, 0);
+  if (h->held_len > 0) kh_answer(h, 0, KOP_DONE, 0);
+  kh_hold(h, KH_KIND(SEND));
+  kh_advance(h, 30000);
+  kh_advance(h, 30000);
+}
+
 static void list_offsets(kh *h) {
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
@@ -212,6 +242,11 @@ Test(alloc, unknown_and_reload) {
 
 Test(alloc, slow_reads) {
   sweep(slow_reads);
+}
+
+Test(alloc, unread_replies) {
+  reply_bytes = 8 * 1024;
+  sweep(unread_replies);
 }
 
 Test(alloc, list_offsets) {

@@ -147,6 +147,7 @@ static void end(run *w) {
   cr_assert_eq(kop_engine_stats_get(w->e, &stats, sizeof stats), KOP_OK);
   cr_assert_eq(stats.requests_open, 0u);
   cr_assert_eq(stats.frame_bytes, 0u);
+  cr_assert_eq(stats.reply_bytes, 0u);
   kop_engine_free(w->e);
   kop_arena_free(w->arena);
   kop_batch_builder_free(w->builder);

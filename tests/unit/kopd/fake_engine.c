@@ -43,3 +43,11 @@ kop_status kop_engine_complete(kop_engine *e, const kop_completion *items, size_
   e->last = items[n - 1];
   return KOP_OK;
 }
+
+kop_status kop_engine_sent(kop_engine *e, uint64_t token, uint64_t bytes, kop_now now) {
+  (void)now;
+  e->reports++;
+  e->sent_token = token;
+  e->sent_bytes = bytes;
+  return KOP_OK;
+}

@@ -24,6 +24,9 @@ struct kop_engine {
   kop_status admit; /* what conn_open answers */
   uint64_t completions;
   kop_completion last;
+  uint64_t reports;
+  uint64_t sent_token;
+  uint64_t sent_bytes; /* as last reported */
 };
 
 #endif
