@@ -159,7 +159,8 @@ def admin_policies(pulsar):
     status = None
     while status != kop.PULSAR_ADMIN_COMPACTION_SUCCESS:
         assert time.monotonic() < deadline, status
-        status = pulsar_admin.read("compaction", http.ask(kop.PULSAR_ADMIN_COMPACTION_STATUS, topic=topic))
+        answer = http.ask(kop.PULSAR_ADMIN_COMPACTION_STATUS, topic=topic)
+        status = pulsar_admin.read("compaction", answer).state
 
 
 def eventually(http, at, what, wanted):

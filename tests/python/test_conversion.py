@@ -59,6 +59,22 @@ class Conversion(unittest.TestCase):
             found += kop.records(answer.batches)
         self.assertEqual(len(found), 72)
 
+    def test_facts_of_a_batch(self):
+        records = [kop.Record(i, 1_700_000_000_000 - i, None, b"v", []) for i in range(3)]
+        plain, = self.converter.to_pulsar(kop.batch(records), NOW)
+        said = kop.facts(plain.data)
+        self.assertEqual((said.producer_id, said.base_sequence, said.base_timestamp, said.max_timestamp), (-1, -1, None, None))
+        batch = kop.batch(records, producer_id=9, producer_epoch=2, base_sequence=70, timestamp_type=kop.TIMESTAMP_LOG_APPEND,
+                          log_append_ms=NOW)
+        entry, = self.converter.to_pulsar(batch, NOW)
+        said = kop.facts(entry.data)
+        self.assertEqual((said.producer_id, said.producer_epoch, said.base_sequence), (9, 2, 70))
+        self.assertEqual((said.attributes, said.max_timestamp), (kop.BATCH_LOG_APPEND_TIME, NOW))
+        for line in (FIXTURES / "pulsar.entries.tsv").read_text().splitlines():
+            self.assertIsNone(kop.facts(bytes.fromhex(line.split("\t")[2])))
+        with self.assertRaises(kop.KopError):
+            kop.facts(entry.data[:20])
+
     def test_damage_is_an_answer(self):
         entry, = self.converter.to_pulsar(kop.batch(RECORDS), NOW)
         damaged = entry.data[:-1] + bytes([entry.data[-1] ^ 1])

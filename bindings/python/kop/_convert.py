@@ -1,7 +1,8 @@
 """C structs to Python values and back, by rules that all of libkop's structs keep:
 
 a kop_slice is bytes or None; a kop_uuid is 16 bytes; a pointer `x` beside `x_count` is a list; `size` and `reserved...`
-are filled in and left out. Everything is copied, so no Python value dies with the library's memory.
+are filled in and left out. Everything is copied, so no Python value dies with the library's memory. A struct in a struct is a
+SimpleNamespace, or of the class that represents() has named for it.
 """
 import ctypes as c
 from functools import cache
@@ -10,6 +11,27 @@ from types import SimpleNamespace
 from . import _abi
 
 _SLICE, _UUID, _CHARS = _abi.kop_slice, _abi.kop_uuid, c.c_char_p
+_CLASSES = {}
+
+
+def represents(struct):
+    """Names the dataclass, of the same fields, that a struct becomes."""
+
+    def register(cls):
+        _CLASSES[struct] = cls
+        return cls
+
+    return register
+
+
+def represent(struct):
+    """A struct as an object: of its class, else a SimpleNamespace."""
+    return _CLASSES.get(type(struct), SimpleNamespace)(**unpack(struct))
+
+
+def slice_text(value):
+    """The text that a kop_slice points to; bytes that are no UTF-8 come through as surrogates, and go back as they were."""
+    return c.string_at(value.ptr, value.len).decode(errors="surrogateescape") if value.ptr is not None else None
 
 
 def slice_bytes(value):
@@ -33,7 +55,7 @@ def _value(kind, value):
         return bytes(value.bytes)
     if kind is _CHARS:
         return value.decode() if value is not None else None
-    return SimpleNamespace(**unpack(value)) if isinstance(value, c.Structure) else value
+    return represent(value) if isinstance(value, c.Structure) else value
 
 
 def unpack(struct):
@@ -61,7 +83,7 @@ def _fill(kind, value, keep):
     if kind is _SLICE:
         if value is None:
             return _SLICE()
-        value = value.encode() if isinstance(value, str) else bytes(value)
+        value = value.encode(errors="surrogateescape") if isinstance(value, str) else bytes(value)
         # A NULL pointer means null, so an empty value still points somewhere.
         address = c.cast(c.c_char_p(value), c.c_void_p).value
         keep.append(value)
@@ -86,11 +108,20 @@ def pack(kind, values, keep):
         if not counts[name]:
             setattr(struct, name, _fill(types[name], value, keep))
             continue
-        if isinstance(value, dict):
-            value = list(value.items())
-        of = types[name]._type_
-        array = (of * len(value))(*(_fill(of, item, keep) for item in value))
-        keep.append(array)
+        array = pack_array(types[name]._type_, value, keep)
         setattr(struct, name, c.cast(array, types[name]))
-        setattr(struct, counts[name], len(value))
+        setattr(struct, counts[name], len(array))
     return struct
+
+
+def pack_array(kind, values, keep):
+    """An array of structs, slices or numbers; a dict gives its items."""
+    values = list(values.items() if isinstance(values, dict) else values)
+    array = (kind * len(values))(*(_fill(kind, item, keep) for item in values))
+    keep.append(array)
+    return array
+
+
+def pack_slice(value, keep):
+    """A kop_slice of bytes, text or None."""
+    return _fill(_SLICE, value, keep)

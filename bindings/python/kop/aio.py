@@ -150,6 +150,11 @@ class PulsarClient(_Turning):
         super().__init__(self.session)
         self.token, self.peers = settings.get("auth_data", b""), {}
 
+    def auth_update(self, data):
+        """Fresh credentials: for later connections, and for brokers that ask for them."""
+        self.session.auth_update(data)
+        self.token = data
+
     async def run(self, begin):
         """Calls `begin(session)`, then serves until the session has been shut down."""
         self.loop, self.done = asyncio.get_running_loop(), asyncio.Event()

@@ -3,8 +3,8 @@ import ctypes as c
 from typing import NamedTuple
 
 from . import _abi
-from ._convert import pack, slice_bytes
-from ._library import KopError, library
+from ._convert import pack, pack_slice, represent, slice_bytes
+from ._library import KopError, check, library
 
 
 class Entry(NamedTuple):
@@ -51,6 +51,21 @@ def _options(kind, init, given, keep):
     return options
 
 
+def facts(entry):
+    """What an entry of this library says of the Kafka batch that it was, without looking at its payload: the fields of
+    kop_convert_facts, base_timestamp and max_timestamp None when they are not said. None for the entries of others."""
+    read, found, data = _abi.kop_pulsar_entry(), _abi.kop_convert_facts(), bytes(entry)
+    check(library.kop_pulsar_entry_read(data, len(data), 0, c.byref(read)))
+    if (status := library.kop_convert_facts_read(c.byref(read.metadata), c.byref(found))) == _abi.KOP_ERR_NOT_FOUND:
+        return None
+    check(status)
+    made = represent(found)
+    made.base_timestamp = made.base_timestamp if made.has_base else None
+    made.max_timestamp = made.max_timestamp if made.has_max else None
+    del made.has_base, made.has_max
+    return made
+
+
 class Converter:
     """Keeps buffers and codec states from call to call. `options` are fields of kop_convert_config."""
 
@@ -91,7 +106,7 @@ class Converter:
         given, read, keep = _options(_abi.kop_to_kafka_options, library.kop_to_kafka_options_init, options, []), \
             _abi.kop_pulsar_entry(), []
         answer, last = _abi.kop_convert_answer(), bytes(last)
-        whole = pack(_abi.kop_pulsar_property, dict(value=payload), keep).value
+        whole = pack_slice(payload, keep)
         self._check(library.kop_pulsar_entry_read(last, len(last), 0, c.byref(read)))
         self._check(library.kop_convert_chunks_to_kafka(self._handle, c.byref(read), whole, offset, c.byref(given),
                                                         c.byref(answer)))

@@ -1,21 +1,25 @@
-"""A client of Apache Pulsar whose sockets and clock are yours, and Pulsar's entries as messages.
+"""A client of Apache Pulsar whose sockets and clock are yours (kop/pulsar.h).
 
     session = kop.pulsar.Session("pulsar://localhost:6650")
     session.consumer_open("persistent://public/default/demo", permits=100)
     for event in session.drain():                  what to do and what has happened
         if event.kind == kop.PULSAR_MESSAGE:
-            for message in kop.pulsar.messages(event.bytes): ...
+            for message in kop.pulsar.messages(event.bytes, ack_set=event.ack_set): ...
 
-kop.aio.PulsarClient does the sockets. Fields of an event's body (kop/pulsar.h) are attributes of the event, as copies.
+kop.aio.PulsarClient does the sockets. Fields of an event's body (kop/pulsar_effect.h) are attributes of the event, as copies.
 """
-import base64
 import ctypes as c
 from typing import NamedTuple
 
-from . import _abi
-from ._convert import pack, slice_bytes, unpack
+from . import _abi, pulsar_entry
+from ._convert import pack, pack_slice, unpack
 from ._library import check, library
 from .engine import NEVER, read_clocks
+from .pulsar_entry import EARLIEST, LATEST, Message, MessageId, messages
+from .pulsar_topic import Topic
+
+__all__ = ["EARLIEST", "LATEST", "Event", "Message", "MessageId", "Part", "Session", "Topic", "messages", "outcome_name",
+           "server_error_name"]
 
 BODIES = {
     _abi.KOP_PULSAR_CONNECT: _abi.kop_pulsar_address,
@@ -45,66 +49,32 @@ class Event:
         self.kind, self.flags, self.target, self.context = effect.kind, effect.flags, effect.target, effect.context
         body = BODIES.get(self.kind)
         if body is not None and effect.body:
-            self.__dict__.update(unpack(c.cast(effect.body, c.POINTER(body)).contents))
+            struct = c.cast(effect.body, c.POINTER(body)).contents
+            self.__dict__.update(unpack(struct))
+            if self.kind == _abi.KOP_PULSAR_MESSAGE:
+                self.ack_set = [item.value for item in pulsar_entry.repeated(library.kop_pulsar_int64_next, struct.ack_set,
+                                                                             c.c_int64())]
 
     def __repr__(self):
         return f"Event({vars(self)})"
 
 
-class Message(NamedTuple):
-    """One message of an entry. Keys as they stand (base64 undone), null keys and values are None, times are in ms, 0 for none."""
+class Part(NamedTuple):
+    """For Session.ack(): of the batch at `id`, all messages but those whose numbers are in `left`."""
 
-    index: int | None  # of the broker, counted from 0 in its partition; None if the broker does not count
-    batch_index: int
-    key: bytes | None
-    value: bytes | None
-    properties: list[tuple[str, str]]
-    event_time: int
-    publish_time: int
+    id: MessageId
+    batch_size: int
+    left: list[int]
 
 
-def _properties(repeated):
-    """A repeated field of properties as a list."""
-    rest, found, item = _abi.kop_pulsar_repeated.from_buffer_copy(repeated), [], _abi.kop_pulsar_property()
-    while (status := library.kop_pulsar_property_next(c.byref(rest), c.byref(item))) != _abi.KOP_ERR_NOT_FOUND:
-        check(status)
-        found.append((slice_bytes(item.key).decode(), slice_bytes(item.value).decode()))
-    return found
+def outcome_name(outcome):
+    """An outcome in words, for a log line."""
+    return library.kop_pulsar_outcome_name(outcome).decode()
 
 
-def _key(single):
-    key = slice_bytes(single.partition_key)
-    if key is None or single.null_partition_key:
-        return None
-    if single.partition_key_b64_encoded:
-        key = base64.b64decode(key)
-    return key
-
-
-def messages(entry, limit=64 << 20):
-    """The messages of an entry as a MESSAGE event brings it or a ledger holds it, decompressed, in order; those that
-    compaction removed are left out. Bytes that cannot be read raise KopError, as does a payload above `limit`."""
-    buffer = c.create_string_buffer(entry, len(entry))
-    found, iterator, message = _abi.kop_pulsar_entry(), _abi.kop_pulsar_batch_iter(), _abi.kop_pulsar_message()
-    codec, payload = c.c_void_p(), _abi.kop_slice()
-    check(library.kop_pulsar_entry_read(buffer, len(entry), _abi.KOP_PULSAR_ENTRY_CHECK, c.byref(found)))
-    md = found.metadata
-    check(library.kop_pulsar_codec_new(None, c.byref(codec)))
-    try:
-        check(library.kop_pulsar_decompress(codec, md.compression, found.payload, md.uncompressed_size, limit,
-                                            c.byref(payload)))
-        check(library.kop_pulsar_batch_begin(c.byref(iterator), c.byref(md), payload))
-        counted = found.present & _abi.KOP_PULSAR_ENTRY_HAS_INDEX
-        first = found.index - md.num_messages_in_batch + 1
-        while (status := library.kop_pulsar_batch_next(c.byref(iterator), c.byref(message))) != _abi.KOP_ERR_NOT_FOUND:
-            check(status)
-            one = message.single
-            if not message.compacted_out:
-                yield Message(first + message.batch_index if counted else None, message.batch_index, _key(one),
-                              None if one.null_value else slice_bytes(message.payload), _properties(one.properties),
-                              one.event_time, md.publish_time)
-    finally:
-        library.kop_pulsar_codec_free(codec)
+def server_error_name(error):
+    """Pulsar's own name of a ServerError, for a log line."""
+    return library.kop_pulsar_server_error_name(error).decode()
 
 
 class Session:
@@ -154,6 +124,10 @@ class Session:
         check(getattr(library, f"kop_pulsar_{name}")(self._session, *arguments, self._now(), c.byref(made)))
         return made.value
 
+    def _named(self, name, text, *arguments):
+        keep = []
+        return self._made(name, pack_slice(text, keep), *arguments)
+
     # what became of the effects
 
     def connected(self, conn):
@@ -167,7 +141,7 @@ class Session:
     def closed(self, conn, why=""):
         """The connection is gone or could not be opened, whoever ended it."""
         keep = []
-        self._call("closed", conn, _slice(why, keep))
+        self._call("closed", conn, pack_slice(why, keep))
 
     def feed(self, conn, data):
         """Bytes that arrived. How many were taken: fewer than given while reading is paused (RECV_PAUSE)."""
@@ -176,9 +150,14 @@ class Session:
         return taken.value
 
     def auth_answer(self, conn, data):
-        """Answers AUTH_NEEDED with credentials."""
+        """Answers AUTH_NEEDED with credentials, with which later connections begin as well."""
         keep = []
-        self._call("auth_answer", conn, _slice(data, keep))
+        self._call("auth_answer", conn, pack_slice(data, keep))
+
+    def auth_update(self, data):
+        """Replaces the credentials that later connections begin with."""
+        keep = []
+        check(library.kop_pulsar_auth_update(self._session, pack_slice(data, keep)))
 
     def tick(self):
         """Lets timers fire that are due."""
@@ -220,13 +199,14 @@ class Session:
         self._call("producer_close", producer)
 
     def send(self, producer, payload, *, sequence_id, num_messages=1, context=None, properties=(), **metadata):
-        """Sends an entry: RECEIPT or SEND_FAILED with that `context` follows. `metadata` are fields of kop_pulsar_metadata
-        (publish_time is the present unless given); `payload` is the message, or a batch in Pulsar's format."""
+        """Sends an entry: RECEIPT or SEND_FAILED with that `context` follows. `metadata` are such fields as
+        pulsar_entry.write() takes (publish_time is the present unless given); `payload` is the message, or with `num_messages` a
+        batch, see pulsar_entry.batch()."""
         keep = []
         metadata.setdefault("publish_time", self._clocks()[1])
         if num_messages != 1:
             metadata.setdefault("num_messages_in_batch", num_messages)
-        given = self._metadata(metadata, properties, keep)
+        given = pulsar_entry.metadata(dict(metadata, properties=properties, producer_name="", sequence_id=sequence_id), keep)
         self._send(producer, payload, context, keep, metadata=c.pointer(given), num_messages=num_messages,
                    sequence_id=sequence_id)
 
@@ -242,23 +222,6 @@ class Session:
         self._call("send", producer, c.byref(info))
         self._lent[self._sends] = context, keep
 
-    @staticmethod
-    def _metadata(values, properties, keep):
-        md, read, size = _abi.kop_pulsar_metadata(), _abi.kop_pulsar_metadata(), c.c_size_t()
-        library.kop_pulsar_metadata_init(c.byref(md))
-        given = pack(_abi.kop_pulsar_metadata, values, keep)
-        md.present = 7 << 1  # producer name and sequence id, which the session replaces, and publish time
-        for name in values:
-            setattr(md, name, getattr(given, name))
-            md.present |= getattr(_abi, f"KOP_PULSAR_HAS_{name.upper()}")
-        items = (_abi.kop_pulsar_property * len(properties))(
-            *(pack(_abi.kop_pulsar_property, dict(key=key, value=value), keep) for key, value in properties))
-        out = c.create_string_buffer(library.kop_pulsar_metadata_size(c.byref(md), items, len(properties)))
-        check(library.kop_pulsar_metadata_write(c.byref(md), items, len(properties), out, len(out), c.byref(size)))
-        check(library.kop_pulsar_metadata_read(out, size.value, c.byref(read)))
-        keep.append(out)
-        return read
-
     def consumer_open(self, topic, **settings):
         """Opens a consumer, a reader unless `flags` say otherwise; `settings` are fields of kop_pulsar_consumer_config. Its id."""
         config, keep = self._config("consumer", dict(topic=topic, **settings))
@@ -272,19 +235,56 @@ class Session:
         """Lets the broker send that many more messages."""
         self._call("flow", consumer, count)
 
+    def ack(self, consumer, ids, *, cumulative=False, receipt=True, properties=(), context=0):
+        """Acknowledges entries by their MessageIds, batches also by Parts; or cumulatively all up to a single one. With a receipt
+        RESULT follows, whose id is returned; else it is sent and forgotten. `properties`, numbers by name, are stored with the
+        cursor (cumulative only)."""
+        keep = []
+        info = pack(_abi.kop_pulsar_ack_info, dict(
+            context=context, type=_abi.KOP_PULSAR_ACK_CUMULATIVE if cumulative else _abi.KOP_PULSAR_ACK_INDIVIDUAL,
+            receipt=int(receipt), ids=[_ack_id(id) for id in ids], properties=properties), keep)
+        return self._made("ack", consumer, c.byref(info)) or None
+
+    def seek(self, consumer, id=None, *, publish_ms=None, context=0):
+        """Moves the subscription to an entry, delivered next, or to the first message published at or after a time. RESULT follows,
+        and the consumer is opened again by itself. Its id."""
+        if (id is None) == (publish_ms is None):
+            raise TypeError("seek() takes an id or publish_ms")
+        keep = []
+        where = c.byref(pack(_abi.kop_pulsar_message_id, vars(id), keep)) if id is not None else None
+        return self._made("seek", consumer, where, publish_ms or 0, context)
+
     def last_message_id(self, consumer, context=0):
-        """Asks for the last message; RESULT follows. Its id."""
+        """Asks for the last message, and how far the subscription is acknowledged; RESULT follows. Its id."""
         return self._made("last_message_id", consumer, context)
+
+    def unsubscribe(self, consumer, force=False, context=0):
+        """Deletes the subscription, with `force` even if other consumers are connected; RESULT and CONSUMER_CLOSED follow. Its
+        id."""
+        return self._made("unsubscribe", consumer, int(force), context)
+
+    # topics
+
+    def lookup(self, topic, context=0):
+        """Asks which broker owns a topic; RESULT follows. Its id."""
+        return self._named("lookup", topic, context)
 
     def partitions(self, topic, context=0):
         """Asks how many partitions a topic has; RESULT follows. Its id."""
-        keep = []
-        return self._made("partitions", _slice(topic, keep), context)
+        return self._named("partitions", topic, context)
 
     def topics(self, namespace, mode=_abi.KOP_PULSAR_TOPICS_PERSISTENT, context=0):
         """Lists the topics of a namespace; RESULT follows. Its id."""
-        keep = []
-        return self._made("topics", _slice(namespace, keep), mode, context)
+        return self._named("topics", namespace, mode, context)
+
+    def watch(self, namespace, context=0):
+        """Watches which topics a namespace has: TOPICS_CHANGED follows, at first with all of them (PULSAR_SNAPSHOT). The watcher's
+        id."""
+        return self._named("watch", namespace, context)
+
+    def unwatch(self, watcher):
+        """Ends a watcher; WATCH_CLOSED follows."""
+        self._call("unwatch", watcher)
 
     def stats(self):
         """The gauges and counters as a dict."""
@@ -293,5 +293,10 @@ class Session:
         return unpack(stats)
 
 
-def _slice(value, keep):
-    return pack(_abi.kop_pulsar_property, {"key": value}, keep).key
+def _ack_id(id):
+    if not isinstance(id, Part):
+        return dict(id=id)
+    words = [0] * -(-id.batch_size // 64)
+    for number in id.left:
+        words[number // 64] |= 1 << number % 64
+    return dict(id=id.id, batch_size=id.batch_size, ack_set=words)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 from . import _abi
-from ._convert import pack, unpack
+from ._convert import pack, pack_slice, represent, slice_text, unpack
 from ._library import check, library
 
 ARENA = 64 << 20
@@ -66,7 +66,7 @@ def judge(answer):
     verdict, keep = _abi.kop_pulsar_admin_verdict(), []
     with _Arena() as arena:
         check(library.kop_pulsar_admin_judge(_answer(answer, keep), arena, c.byref(verdict)))
-        return SimpleNamespace(**unpack(verdict))
+        return represent(verdict)
 
 
 _WITH_ARENA = ("strings", "properties", "partitions", "internals", "stats")
@@ -89,7 +89,7 @@ def read(what, answer):
         if what == "compaction":
             state, error = c.c_int32(), _abi.kop_slice()
             check(reader(given, arena, c.byref(state), c.byref(error)))
-            return state.value
+            return SimpleNamespace(state=state.value, error=slice_text(error))
         if what == "number":
             found, status = c.c_int64(), None
             status = reader(given, c.byref(found))
@@ -97,18 +97,17 @@ def read(what, answer):
         if what in _WITH_ARENA:
             found = getattr(_abi, f"kop_pulsar_admin_{what}")()
             check(reader(given, arena, c.byref(found)))
-            return SimpleNamespace(**unpack(found))
+            return represent(found)
         found = getattr(_abi, _ALONE[what])()
         status = reader(given, c.byref(found))
-        return SimpleNamespace(**unpack(found)) if status != _abi.KOP_ERR_NOT_FOUND and check(status) == 0 else None
+        return represent(found) if status != _abi.KOP_ERR_NOT_FOUND and check(status) == 0 else None
 
 
 def probe(asked, topic, send):
     """Carries out a probe of kop.offset.Map.find: send(call) gives an Answer, redirects followed. Returns the answer's fields."""
     keep, given = [], _abi.kop_pulsar_admin_request()
     asked = pack(_abi.kop_offset_probe, vars(asked), keep)
-    name = pack(_abi.kop_pulsar_admin_request, {"topic": topic}, keep).topic
-    check(library.kop_pulsar_admin_probe(c.byref(asked), name, c.byref(given)))
+    check(library.kop_pulsar_admin_probe(c.byref(asked), pack_slice(topic, keep), c.byref(given)))
     found = _abi.kop_offset_answer()
     with _Arena() as arena:
         answer = send(_write(given, arena))

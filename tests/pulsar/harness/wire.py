@@ -195,6 +195,11 @@ COMMANDS = {
             "mark_delete": (3, MESSAGE_ID),
         },
     ),
+    "GET_TOPICS": (32, {"request_id": (1, int), "namespace": (2, str), "mode": (3, int)}),
+    "GET_TOPICS_RESPONSE": (
+        33,
+        {"request_id": (1, int), "topics": (2, [str]), "topics_hash": (4, str)},
+    ),
     "AUTH_CHALLENGE": (
         36,
         {"server_version": (1, str), "challenge": (2, AUTH_DATA), "protocol_version": (3, int)},
@@ -207,6 +212,34 @@ COMMANDS = {
         38,
         {"consumer_id": (1, int), "error": (4, int), "message": (5, str), "request_id": (6, int)},
     ),
+    "WATCH_TOPICS": (
+        64,
+        {
+            "request_id": (1, int),
+            "watcher_id": (2, int),
+            "namespace": (3, str),
+            "topics_pattern": (4, str),
+        },
+    ),
+    "WATCH_TOPICS_SUCCESS": (
+        65,
+        {
+            "request_id": (1, int),
+            "watcher_id": (2, int),
+            "topics": (3, [str]),
+            "topics_hash": (4, str),
+        },
+    ),
+    "WATCH_TOPICS_UPDATE": (
+        66,
+        {
+            "watcher_id": (1, int),
+            "new_topics": (2, [str]),
+            "deleted_topics": (3, [str]),
+            "topics_hash": (4, str),
+        },
+    ),
+    "WATCH_TOPICS_CLOSE": (67, {"request_id": (1, int), "watcher_id": (2, int)}),
 }
 COMMAND_OF = {number: (name, fields) for name, (number, fields) in COMMANDS.items()}
 
