@@ -64,27 +64,36 @@ static bool needs_footer(const kopd_store *s) {
   return s->db != NULL;
 }
 
+/* Where a footer is mapped. */
+typedef struct mapping {
+  void *at;
+  size_t length;
+  uint64_t from; /* its first byte's position in the file */
+} mapping;
+
+static int map_footer(const kopd_store *s, const kopd_file *f, uint64_t size, mapping *m) {
+  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  m->from = f->committed & ~(page - 1);
+  m->length = (size_t)(size - m->from);
+  return s->io->map(s->io->user_data, f->fd, (off_t)m->from, m->length, &m->at);
+}
+
 /* From here on the runs' entries are those in the footer; those in the heap are left in `runs`, to be freed. */
-static void use_footer_locked(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t count,
-                              uint64_t from) {
+static void use_footer_locked(kopd_store *s, kopd_file *f, const mapping *m, kopd_footer_run *runs,
+                              uint32_t count) {
   uint64_t since = kopd_mono_ns();
+  f->footer = m->at;
+  f->footer_len = m->length;
   for (uint32_t i = 0; i < count; i++) {
     kopd_breathe_locked(s, &since);
     kopd_run *run = runs[i].run;
     if (run->gone) continue;
     runs[i].heap = run->entries;
     run->entries =
-        (kopd_entry *)(void *)((uint8_t *)f->footer + (kopd_le_u64(runs[i].row.entries) - from));
+        (kopd_entry *)(void *)((uint8_t *)m->at + (kopd_le_u64(runs[i].row.entries) - m->from));
     run->checksum = kopd_le_u32(runs[i].row.checksum);
     run->cap = 0;
   }
-}
-
-static int map_footer(kopd_store *s, kopd_file *f, uint64_t size, uint64_t *from) {
-  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-  *from = f->committed & ~(page - 1);
-  f->footer_len = (size_t)(size - *from);
-  return s->io->map(s->io->user_data, f->fd, (off_t)*from, f->footer_len, &f->footer);
 }
 
 /* The descriptor has done its work: the mapping is enough. */
@@ -93,13 +102,14 @@ static void close_file(const kopd_store *s, int fd) {
 }
 
 static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t count) {
-  uint64_t size = 0, from = 0;
+  uint64_t size = 0;
+  mapping footer;
   int fd = f->fd;
   int rc = kopd_footer_write(s->io, fd, f->committed, runs, count, NULL, 0, &size);
-  if (rc == 0) rc = map_footer(s, f, size, &from);
+  if (rc == 0) rc = map_footer(s, f, size, &footer);
   pthread_mutex_lock(&s->lock);
   if (rc == 0) {
-    use_footer_locked(s, f, runs, count, from);
+    use_footer_locked(s, f, &footer, runs, count);
     f->state = KOPD_FILE_SEALED;
     f->size = size;
     f->fd = -1;
