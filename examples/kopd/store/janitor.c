@@ -105,7 +105,10 @@ static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t co
   uint64_t size = 0;
   mapping footer;
   int fd = f->fd;
-  int rc = kopd_footer_write(s->io, fd, f->committed, runs, count, NULL, 0, &size);
+  /* A footer says that the frames are on disk, so with durability os they have to get there first. */
+  int rc = 0;
+  if (s->config.durability == KOPD_DURABILITY_OS) rc = s->io->fdatasync(s->io->user_data, fd);
+  if (rc == 0) rc = kopd_footer_write(s->io, fd, f->committed, runs, count, NULL, 0, &size);
   if (rc == 0) rc = map_footer(s, f, size, &footer);
   pthread_mutex_lock(&s->lock);
   if (rc == 0) {

@@ -7,7 +7,9 @@
  *                          and said; appending goes on there
  *
  * A frame that is not whole although a later one proves (`settled`), or the successor's header says, that it was on disk once, is damage
- * and no torn write: it is left out and said, and what follows it stays.
+ * and no torn write: it is left out and said, and what follows it stays. With durability os nothing proves that: a file without a footer was
+ * never synced, so its end may be gone while the next file's beginning is there. The rest of the class then goes too, as far as it was
+ * not synced either: a log is what was written up to some moment, and has no hole.
  *
  * The catalogue was read before: frames of partitions that it does not know, or below their log start, are dead.
  */
@@ -30,6 +32,8 @@ typedef struct found {
   bool has_successor; /* and that one says where this one ended */
   uint64_t end;       /* where */
   bool cleaned;
+  bool is_short; /* its end is gone */
+  bool is_empty; /* all that it had, if it had something, is gone */
 } found;
 
 typedef struct recovery {
@@ -268,6 +272,7 @@ static int open_file(recovery *r, found *f) {
   if (file->size == KOPD_FILE_HEADER && f->header.previous_end == 0 && rc == 0) {
     kopd_file_discard(s, file); /* made ahead, and never used */
     f->file = NULL;
+    f->is_empty = true;
     return 1;
   }
   read_footer(f);
@@ -349,6 +354,7 @@ static int take_unsealed(recovery *r, found *f) {
   file->trusted = true;
   file->state = KOPD_FILE_FULL;
   s->sealing_wanted = true;
+  f->is_short = f->has_successor && sc.at < f->end;
   if (f->has_successor && sc.at < f->end) {
     kopd_log(s, KOP_LOG_ERROR,
              "store: %016" PRIx64 ".log ends at byte %" PRIu64 " where it should have %" PRIu64
@@ -408,6 +414,33 @@ static void settle_partitions(kopd_store *s) {
   }
 }
 
+/*
+ * Whether the file, never synced, follows one of its class of which the end is gone, or may be: a file made ahead that lacks its
+ * real header cannot say where the one before it ended.
+ */
+static bool follows_a_gap(const recovery *r, const found *f) {
+  if (f->sealed || f->cleaned || r->s->config.durability != KOPD_DURABILITY_OS) return false;
+  for (const found *g = r->items; g < f; g++) {
+    bool before = g->number == f->header.previous;
+    if (before && (g->is_empty || (f->header.previous_end == 0 && !g->sealed))) return true;
+    if (g->is_short && g->header.retention_class == f->header.retention_class) return true;
+  }
+  return false;
+}
+
+/* Its name has to be gone for good before anything is appended in its place. */
+static int drop_follower(recovery *r, found *f) {
+  kopd_store *s = r->s;
+  kopd_log(s, KOP_LOG_ERROR,
+           "store: %016" PRIx64 ".log, %" PRIu64 " bytes, goes: it was written after what is lost",
+           f->number, f->file->size);
+  kopd_file_discard(s, f->file);
+  f->file = NULL;
+  f->is_empty = true;
+  int rc = s->io->sync_dir(s->io->user_data, s->log_path);
+  return rc == 0 ? 0 : fail(r, f, "cannot be removed", rc);
+}
+
 static void drop_replaced(kopd_store *s, found *f) {
   char path[KOPD_PATH];
   kopd_file_path(s, f->number, "log", path);
@@ -425,20 +458,23 @@ int kopd_recover(kopd_store *s, char *error, size_t cap) {
     if (open_file(&r, &r.items[i]) < 0) rc = -1;
   size_t kept = 0;
   for (size_t i = 0; i < r.len; i++)
-    if (r.items[i].file != NULL) r.items[kept++] = r.items[i];
+    if (r.items[i].file != NULL || r.items[i].is_empty) r.items[kept++] = r.items[i];
   r.len = kept;
   if (rc == 0) relate(&r);
   s->next_file = r.len == 0 ? 1 : r.items[r.len - 1].number + 1;
   size_t at = 0;
   for (; rc == 0 && at < r.len; at++) {
+    if (r.items[at].file == NULL) continue;
     if (r.items[at].replaced) {
       drop_replaced(s, &r.items[at]);
+    } else if (follows_a_gap(&r, &r.items[at])) {
+      rc = drop_follower(&r, &r.items[at]);
     } else {
       rc = take_file(&r, &r.items[at]);
     }
   }
   for (; at < r.len; at++) /* after a failure: what was opened and not taken over */
-    kopd_file_free(s, r.items[at].file);
+    if (r.items[at].file != NULL) kopd_file_free(s, r.items[at].file);
   free(r.items);
   if (rc != 0) return -1;
   settle_partitions(s);

@@ -23,6 +23,8 @@ typedef struct inode {
   size_t synced_len;
   uint8_t *cached;
   size_t cached_len;
+  uint8_t *cut; /* what it was before it was cut, until that is synced */
+  size_t cut_len;
 } inode;
 
 struct sim {
@@ -171,6 +173,7 @@ static int sim_fdatasync(void *user_data, int fd) {
     n->synced = realloc(n->synced, (size_t)st.st_size + 1);
     n->synced_len = (size_t)st.st_size;
     cr_assert_eq(pread(fd, n->synced, n->synced_len, 0), (ssize_t)n->synced_len);
+    n->cut_len = 0;
   }
   pthread_mutex_unlock(&s->lock);
   return told(f, 0, error);
@@ -192,12 +195,26 @@ static int sim_sync_dir(void *user_data, const char *path) {
   return told(f, 0, error);
 }
 
+/* The disk may have written of itself what is cut off now. */
+static void keep_cut(inode *n, int fd, size_t size) {
+  struct stat st;
+  fstat(fd, &st);
+  size_t len = (size_t)st.st_size;
+  if (len <= size || len <= n->cut_len) return;
+  n->cut = realloc(n->cut, len);
+  n->cut_len = len;
+  cr_assert_eq(pread(fd, n->cut, len, 0), (ssize_t)len);
+}
+
 static int sim_ftruncate(void *user_data, int fd, off_t size) {
   sim *s = user_data;
   pthread_mutex_lock(&s->lock);
   int error = 0, rc = 0;
   fate f = fate_of(s, &error);
-  if (happens(f)) rc = kopd_io_system.ftruncate(NULL, fd, size);
+  if (happens(f)) {
+    if (s->inode_of[fd] != 0) keep_cut(&s->files[s->inode_of[fd] - 1], fd, (size_t)size);
+    rc = kopd_io_system.ftruncate(NULL, fd, size);
+  }
   pthread_mutex_unlock(&s->lock);
   return told(f, rc, error);
 }
@@ -328,6 +345,7 @@ void sim_free(sim *s) {
   for (size_t i = 0; i < s->files_count; i++) {
     free(s->files[i].synced);
     free(s->files[i].cached);
+    free(s->files[i].cut);
   }
   pthread_mutex_destroy(&s->lock);
   free(s);
@@ -358,11 +376,23 @@ bool sim_is_dead(const sim *s) {
 /* The bytes that the disk has of a file: the synced ones, and perhaps more of what was written since. */
 static void write_back(sim *s, const inode *n, const char *path) {
   size_t len = n->synced_len, more = 0;
-  if (n->cached_len > len) more = (size_t)rng_below(&s->rng, n->cached_len - len + 1);
-  if (rng_below(&s->rng, 3) == 0) more = 0;
+  bool uncut = n->cut_len > 0 && rng_below(&s->rng, 2) == 0;
+  const uint8_t *cached = uncut ? n->cut : n->cached;
+  size_t cached_len = uncut ? n->cut_len : n->cached_len;
+  if (cached_len > len) more = (size_t)rng_below(&s->rng, cached_len - len + 1);
+  switch (rng_below(&s->rng, 4)) {
+  case 0:
+    more = 0;
+    break;
+  case 1:
+    more = cached_len > len ? cached_len - len : 0;
+    break;
+  default:
+    break;
+  }
   uint8_t *bytes = malloc(len + more + 1);
   if (len > 0) memcpy(bytes, n->synced, len);
-  if (more > 0) memcpy(bytes + len, n->cached + len, more);
+  if (more > 0) memcpy(bytes + len, cached + len, more);
   if (more > 0 && rng_below(&s->rng, 2) == 0) { /* a sector that did not get there */
     size_t at = len + (size_t)rng_below(&s->rng, more);
     size_t sector = len + more - at < 512 ? len + more - at : 512;

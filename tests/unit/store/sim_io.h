@@ -4,7 +4,8 @@
  *
  * Calls are counted. At call number `cut_at` the power goes: that call may or may not have happened, a write may have happened in
  * part; all later calls fail. sim_restart then puts on the disk what a machine would find: synced bytes for certain, and, as a
- * dice decides, some of the rest: more bytes of a file, with a sector of zeros in them, names that came or went.
+ * dice decides, some of the rest: more bytes of a file, with a sector of zeros in them, bytes that were cut off without a sync, names
+ * that came or went.
  *
  * At call number `fail_at` one call, or `fail_count` calls, fail with `fail_with` instead, as on a full or broken disk.
  */

@@ -3,7 +3,8 @@
  *
  * One workload fills small files, seals, deletes records, topics and retired files, and cleans. It is run once for each call that it makes,
  * and cut or failed there. Then the store is opened on what is left and compared with what was answered: no acknowledged append is
- * lost, order and offsets hold, what was deleted stays deleted, epochs and producer ids have not gone back.
+ * lost, none that was refused has happened, order and offsets hold, what was deleted stays deleted, epochs and producer ids have not
+ * gone back. With durability os a power cut may cost appends, but the newest only: what is left of a log has no hole.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ typedef struct ledger {
   uint64_t ids[PARTITIONS];
   int32_t epochs[PARTITIONS];       /* largest granted */
   int64_t acknowledged[PARTITIONS]; /* offsets below this one were */
+  int64_t possible[PARTITIONS];     /* offsets from this one on were not written, or were refused */
   int64_t log_start[PARTITIONS];
   int64_t asked_start[PARTITIONS]; /* largest that was asked for */
   int64_t next_id;
@@ -34,6 +36,7 @@ typedef struct ledger {
 typedef struct run {
   folder f;
   sim *sim;
+  int32_t durability;
   kopd_store *s;
   driver d;
   ledger l;
@@ -49,6 +52,7 @@ static bool opened(run *r, const kopd_io *io) {
   config.retention_ms = -1;
   config.retention_check_ms = 0;
   config.io = io;
+  config.durability = r->durability;
   if (kopd_store_open(&config, &r->s, error, sizeof error) != 0) {
     cr_assert(io != NULL, "%s", error); /* on a disk that works it must open */
     return false;
@@ -72,7 +76,7 @@ static void acquire(run *r, int p) {
   cr_assert(a->acquired.log_start >= r->l.log_start[p]);
   r->l.epochs[p] = a->acquired.epoch;
   /* What a failed append left is in the log now, and is what it would have been. */
-  r->l.acknowledged[p] = a->acquired.end_offset;
+  r->l.acknowledged[p] = r->l.possible[p] = a->acquired.end_offset;
 }
 
 /* Batches follow from their offset alone, so that one that was not acknowledged can be told from a wrong one. */
@@ -80,6 +84,7 @@ static void append(run *r, int p) {
   if (r->epochs[p] < 0) acquire(r, p);
   if (r->epochs[p] < 0) return;
   int64_t offset = r->l.acknowledged[p];
+  r->l.possible[p] = offset + 1;
   const driver_answer *a = driver_append(&r->d, r->l.ids[p], r->epochs[p], SIZE,
                                          (uint32_t)(p * 100000 + offset), offset);
   if (a->outcome == KOP_DONE) {
@@ -87,7 +92,10 @@ static void append(run *r, int p) {
     r->l.acknowledged[p]++;
   } else {
     cr_assert(a->outcome == KOP_REJECTED || a->outcome == KOP_UNKNOWN);
-    if (a->outcome == KOP_REJECTED) cr_assert_eq(a->error, 56);
+    if (a->outcome == KOP_REJECTED) {
+      cr_assert_eq(a->error, 56);
+      r->l.possible[p] = offset;
+    }
     r->epochs[p] = -1;
   }
 }
@@ -155,19 +163,37 @@ static void check_batch(void *arg, int64_t base, const uint8_t *bytes, size_t le
   r->next++;
 }
 
+/* With durability os: what is left is the beginning of what was written. */
+static void read_what_is_left(run *r, int p, reading *reads, int64_t end) {
+  while (reads->next < end) {
+    const driver_answer *a =
+        driver_read(&r->d, r->l.ids[p], reads->next, 1 << 20, KOP_READ_AT_LEAST_ONE);
+    cr_assert_eq(a->outcome, KOP_DONE, "READ at %lld: error %d", (long long)reads->next, a->error);
+    if (a->batches > 0) continue;
+    cr_assert_eq(a->next_offset, end, "a hole from %lld to %lld", (long long)reads->next,
+                 (long long)a->next_offset);
+    reads->next = end;
+  }
+}
+
 static void verify_partition(run *r, int p) {
+  bool may_lose = r->durability == KOPD_DURABILITY_OS;
   const ledger *l = &r->l;
   driver_answer a = *driver_acquire(&r->d, l->ids[p]);
   cr_assert_eq(a.outcome, KOP_DONE);
   cr_assert(a.acquired.epoch > l->epochs[p], "epoch %d was granted before", a.acquired.epoch);
-  cr_assert(a.acquired.end_offset >= l->acknowledged[p],
+  cr_assert(may_lose || a.acquired.end_offset >= l->acknowledged[p],
             "partition %d ends at %lld, %lld were acknowledged", p,
             (long long)a.acquired.end_offset, (long long)l->acknowledged[p]);
+  cr_assert(a.acquired.end_offset <= l->possible[p],
+            "partition %d ends at %lld, nothing from %lld on should be", p,
+            (long long)a.acquired.end_offset, (long long)l->possible[p]);
   cr_assert(a.acquired.log_start >= l->log_start[p]);
   cr_assert(a.acquired.log_start <= l->asked_start[p]);
   reading reads = {a.acquired.log_start, p};
   r->d.each = check_batch;
   r->d.each_arg = &reads;
+  if (may_lose) read_what_is_left(r, p, &reads, a.acquired.end_offset);
   while (reads.next < a.acquired.end_offset) {
     const driver_answer *b =
         driver_read(&r->d, l->ids[p], reads.next, 1 << 20, KOP_READ_AT_LEAST_ONE);
@@ -198,8 +224,8 @@ static void verify(run *r) {
   closed(r);
 }
 
-static run begun(uint64_t seed) {
-  run r = {.f = folder_make(), .sim = sim_new(seed)};
+static run begun(uint64_t seed, int32_t durability) {
+  run r = {.f = folder_make(), .sim = sim_new(seed), .durability = durability};
   for (int p = 0; p < PARTITIONS; p++) {
     r.epochs[p] = -1;
     r.l.epochs[p] = -1;
@@ -212,10 +238,11 @@ static void ended(run *r) {
   folder_remove(&r->f);
 }
 
-/* Runs the workload with the power going at that call; false if it made fewer calls. */
-static bool cut_run(uint64_t call, uint64_t seed) {
-  run r = begun(seed);
+/* Runs the workload with the power going at that call; false if it made fewer calls. The call that many `before` it fails. */
+static bool cut_run(uint64_t call, uint64_t before, uint64_t seed, int32_t durability) {
+  run r = begun(seed, durability);
   sim_cut_at(r.sim, call);
+  if (before > 0) sim_fail_at(r.sim, call - before, 1, EIO);
   if (opened(&r, sim_io(r.sim))) {
     workload(&r);
     closed(&r);
@@ -229,19 +256,35 @@ static bool cut_run(uint64_t call, uint64_t seed) {
 
 Test(power, a_cut_at_every_call_loses_nothing_acknowledged) {
   uint64_t call = 1;
-  while (cut_run(call, call))
+  while (cut_run(call, 0, call, KOPD_DURABILITY_DISK))
     call++;
   cr_assert(call > 100, "the workload makes %llu calls only", (unsigned long long)call);
 }
 
 /* The same calls, with other dice for what the disk had written of itself. */
 Test(power, other_dice) {
-  for (uint64_t call = 2; cut_run(call, call * 7919 + 1); call += 3)
+  for (uint64_t call = 2; cut_run(call, 0, call * 7919 + 1, KOPD_DURABILITY_DISK); call += 3)
     ;
 }
 
+Test(power, with_os_a_cut_costs_the_newest_records_only) {
+  for (uint64_t dice = 0; dice < 20; dice++)
+    for (uint64_t call = 1; cut_run(call, 0, call + dice * 7919, KOPD_DURABILITY_OS); call++)
+      ;
+}
+
+/* What a failed write had put into the page cache must not come back, once it was said not to have happened. */
+Test(power, a_cut_soon_after_an_error_brings_nothing_back) {
+  uint64_t calls = 1;
+  while (cut_run(calls, 0, calls, KOPD_DURABILITY_DISK))
+    calls++;
+  for (uint64_t before = 2; before <= 4; before++)
+    for (uint64_t call = before + 1; call <= calls; call++)
+      cut_run(call, before, call, KOPD_DURABILITY_DISK);
+}
+
 static bool fail_run(uint64_t call, uint64_t count, int error) {
-  run r = begun(call);
+  run r = begun(call, KOPD_DURABILITY_DISK);
   sim_fail_at(r.sim, call, count, error);
   if (opened(&r, sim_io(r.sim))) {
     workload(&r);
