@@ -5,17 +5,28 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop.h"
 
 static unsigned long left = -1ul;
 static kop_pulsar_codec *codec;
 static uint64_t reader;
-static int failed;
 
 static void print_slice(kop_slice s, const char *end) {
   if (s.ptr == NULL) s = text_slice("-");
   fwrite(s.ptr, 1, s.len, stdout);
+  fputs(end, stdout);
+}
+
+/* A key of bytes stands in base64. */
+static void print_base64(kop_slice s, const char *end) {
+  static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  uint32_t bits = 0;
+  for (size_t i = 0; i < s.len && memchr(DIGITS, s.ptr[i], 64) != NULL; i++) {
+    bits = bits << 6 | (uint32_t)(strchr(DIGITS, s.ptr[i]) - DIGITS);
+    if (i % 4 > 0) putchar(bits >> (6 - 2 * (i % 4)) & 0xff);
+  }
   fputs(end, stdout);
 }
 
@@ -37,7 +48,8 @@ static kop_status print_entry(kop_slice bytes) {
     if (message.compacted_out) continue;
     if ((entry.present & KOP_PULSAR_ENTRY_HAS_INDEX) != 0)
       printf("%llu ", (unsigned long long)(first + (uint64_t)message.batch_index));
-    print_slice(message.single.partition_key, " ");
+    int base64 = message.single.partition_key_b64_encoded;
+    (base64 ? print_base64 : print_slice)(message.single.partition_key, " ");
     print_slice(message.single.null_value ? (kop_slice){NULL, 0} : message.payload, "\n");
     left--;
   }
@@ -53,15 +65,13 @@ static void on_event(kop_pulsar_session *session, const kop_pulsar_effect *event
     kop_pulsar_flow(session, reader, delivery->num_messages, pulsar_now());
     if (left == 0) kop_pulsar_shutdown(session, pulsar_now());
   } else if (event->kind == KOP_PULSAR_CONSUMER_CLOSED && left > 0) {
-    fprintf(stderr, "%s: %.*s\n", kop_pulsar_outcome_name(reason->outcome), (int)reason->text.len,
-            (const char *)reason->text.ptr);
-    failed = 1;
+    pulsar_failed(kop_pulsar_outcome_name(reason->outcome), reason->text);
     kop_pulsar_shutdown(session, pulsar_now());
   }
 }
 
 int main(int argc, char **argv) {
-  kop_pulsar_session *session = argc >= 3 ? pulsar_loop_open(argv[1], on_event) : NULL;
+  kop_pulsar_session *session = argc >= 3 ? pulsar_open(argv[1]) : NULL;
   if (session == NULL || kop_pulsar_codec_new(NULL, &codec) != KOP_OK)
     return fprintf(stderr, "usage: pulsar_reader URL TOPIC [COUNT]\n"), 2;
   if (argc > 3) left = strtoul(argv[3], NULL, 10);
@@ -71,7 +81,7 @@ int main(int argc, char **argv) {
   config.topic = text_slice(argv[2]);
   config.permits = 1000;
   if (kop_pulsar_consumer_open(session, &config, pulsar_now(), &reader) != KOP_OK) return 1;
-  pulsar_loop_run();
+  int status = pulsar_run(on_event);
   kop_pulsar_codec_free(codec);
-  return failed;
+  return status;
 }

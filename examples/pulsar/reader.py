@@ -11,8 +11,9 @@ left = int(sys.argv[3]) if len(sys.argv) > 3 else None
 token = os.environ.get("PULSAR_TOKEN")
 
 
-def text(value):
-    return "-" if value is None else value.decode(errors="replace")
+def line(message):
+    index = [] if message.index is None else [b"%d" % message.index]
+    return b" ".join(index + [b"-" if part is None else part for part in (message.key, message.value)]) + b"\n"
 
 
 def on_event(session, event):
@@ -20,8 +21,8 @@ def on_event(session, event):
     if event.kind == kop.PULSAR_MESSAGE and left != 0:
         try:
             for message in kop.pulsar.messages(event.bytes):
-                index = f"{message.index} " if message.index is not None else ""
-                print(f"{index}{text(message.key)} {text(message.value)}", flush=True)
+                sys.stdout.buffer.write(line(message))
+                sys.stdout.buffer.flush()
                 left = left and left - 1
                 if left == 0:
                     return session.shutdown()

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "loop.h"
 
@@ -171,7 +172,7 @@ static void open_reader(kop_pulsar_session *session, const char *topic, uint32_t
 int main(int argc, char **argv) {
   if (argc < 5) fail("usage: bench_pulsar send|read|readers URL TOPIC ...");
   mode = strcmp(argv[1], "readers") == 0 ? 'm' : argv[1][0];
-  kop_pulsar_session *session = pulsar_loop_open(argv[2], on_event);
+  kop_pulsar_session *session = pulsar_open(argv[2]);
   if (session == NULL || kop_pulsar_codec_new(NULL, &codec) != KOP_OK) fail("open");
   wanted = strtoull(argv[4], NULL, 10);
   if (mode == 's' && argc == 7) {
@@ -189,6 +190,6 @@ int main(int argc, char **argv) {
   } else {
     open_reader(session, argv[3], PERMITS);
   }
-  pulsar_loop_run();
+  pulsar_run(on_event);
   return done != wanted;
 }

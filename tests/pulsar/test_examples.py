@@ -20,9 +20,8 @@ def run(*command, **options):
         "KOP_LIBRARY": str(BUILD / "libkop.so"),
         **options.pop("environment", {}),
     }
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False, **options
-    )
+    options = {"text": True, "timeout": 120} | options
+    return subprocess.run(command, env=environment, capture_output=True, check=False, **options)
 
 
 READERS = {
@@ -83,3 +82,38 @@ def examples_show_their_token(pulsar):
         note(f"{name}: {refused.stderr.strip()}")
     refused = run(*producer, input="hush\n", environment=bad)
     assert refused.returncode == 1 and refused.stdout == "", refused.stdout
+
+
+@case()
+def examples_report_a_line_that_cannot_be_sent(pulsar):
+    """One above the broker's limit costs itself, not those behind it; so does everything when the topic is gone."""
+    topic = pulsar.topic("long")
+    producer = [str(BUILD / "pulsar_producer"), pulsar.url, topic]
+    lines = ["first", "x" * 6_000_000] + [f"line {number}" for number in range(200)] + ["y" * 6_000_000, "last"]
+    sent = run(*producer, input="\n".join(lines) + "\n")
+    stored = [line.split(" ", 1)[1] for line in sent.stdout.splitlines()]
+    assert stored == [line for line in lines if len(line) < 100], sent.stdout[:200]
+    assert sent.returncode == 1 and len(sent.stderr.splitlines()) == 2, sent.stderr[:500]
+    note(f"{sent.stderr[:60]}...")
+    client = native.client("python", pulsar.url)
+    got = client.ask(op="read", topic=topic, count=len(stored))["messages"]
+    assert [samples.answer(message)["value"].decode() for message in got] == stored
+    pulsar.admin.post(f"{topic.replace('://', '/')}/terminate")
+    refused = run(*producer, input="one more\n" * 1000)
+    note(refused.stderr)
+    assert refused.returncode == 1 and refused.stdout == "" and "terminated" in refused.stderr.lower()
+
+
+@case()
+def examples_print_keys_of_bytes(pulsar):
+    topic, keys = pulsar.topic("keys"), [bytes(range(250, 256))[:size] + b"\x00k" for size in range(4)] + [b"text", None]
+    messages = [
+        {"key": key, "binary_key": key != b"text", "ordering": None, "value": b"v", "properties": [], "event": 0}
+        for key in keys
+    ]
+    asked = [samples.request(message) for message in messages]
+    native.client("java", pulsar.url).ask(op="produce", topic=topic, messages=asked, codec="none", shape="batch")
+    wanted = [b"%d %s v" % (index, b"-" if key is None else key) for index, key in enumerate(keys)]
+    for name, command in READERS.items():
+        found = run(*command, pulsar.url, topic, str(len(keys)), text=False)
+        assert found.stdout.split(b"\n")[:-1] == wanted, (name, found.stdout, found.stderr)
