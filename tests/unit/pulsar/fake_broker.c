@@ -347,13 +347,14 @@ static void note(fb *f, const fb_command *c) {
   uint64_t n = c->conn;
   switch (b->type) {
   case KOPI__BASE_COMMAND__TYPE__CONNECT:
-    fb_line(f, "%" PRIu64 " > CONNECT %.*s for=%s", n,
-            b->connect->has_auth_data ? (int)b->connect->auth_data.len : 1,
-            b->connect->has_auth_data ? (const char *)b->connect->auth_data.data : "-",
-            or_dash(b->connect->proxy_to_broker_url));
+    fb_line(f, "%" PRIu64 " > CONNECT %s%s%.*s for=%s", n, or_dash(b->connect->auth_method_name),
+            b->connect->has_auth_data ? "=" : "", (int)b->connect->auth_data.len,
+            (const char *)b->connect->auth_data.data, or_dash(b->connect->proxy_to_broker_url));
     break;
   case KOPI__BASE_COMMAND__TYPE__AUTH_RESPONSE:
-    fb_line(f, "%" PRIu64 " > AUTH_RESPONSE %.*s", n, (int)b->authresponse->response->auth_data.len,
+    fb_line(f, "%" PRIu64 " > AUTH_RESPONSE %s=%.*s", n,
+            or_dash(b->authresponse->response->auth_method_name),
+            (int)b->authresponse->response->auth_data.len,
             (const char *)b->authresponse->response->auth_data.data);
     break;
   case KOPI__BASE_COMMAND__TYPE__LOOKUP:

@@ -70,6 +70,7 @@ struct fb {
   void *data;            /* the script's */
   size_t cut;            /* bytes at a time; 0: all that there is */
   uint64_t rng;          /* not 0: pieces of random size */
+  uint64_t lose_after;   /* not 0: a connection is lost when the session got so many bytes more */
   bool hold;             /* SENDs stay open until fb_sent_all() */
   bool refuse;           /* connections cannot be opened */
   bool quiet;            /* nothing is written down */

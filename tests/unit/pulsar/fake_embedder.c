@@ -321,6 +321,7 @@ static bool speak(fb *f, uint64_t id) {
     size_t n = c->out.len;
     if (f->cut > 0 && f->cut < n) n = f->cut;
     if (f->rng != 0) n = 1 + (size_t)rng_below(&f->rng, n);
+    if (f->lose_after > 0 && f->lose_after < n) n = (size_t)f->lose_after;
     uint8_t *copy = malloc(n);
     memcpy(copy, c->out.data, n);
     size_t taken = 0;
@@ -335,6 +336,10 @@ static bool speak(fb *f, uint64_t id) {
     if (c == NULL) return true;
     memmove(c->out.data, c->out.data + taken, c->out.len - taken);
     c->out.len -= taken;
+    if (f->lose_after > 0 && (f->lose_after -= taken) == 0) {
+      fb_drop(f, id);
+      return true;
+    }
     some = some || taken > 0;
     if (taken == 0) return some;
   }

@@ -39,13 +39,43 @@ Test(session_conn, a_challenge_is_answered_on_its_connection_and_kept) {
   cr_assert_eq(kop_pulsar_auth_answer(f.s, 2, fb_text("new"), f.now), KOP_ERR_STATE);
   cr_assert_eq(kop_pulsar_auth_answer(f.s, 99, fb_text("new"), f.now), KOP_ERR_NOT_FOUND);
   cr_assert_eq(kop_pulsar_auth_answer(f.s, 3, fb_text("new"), f.now), KOP_OK);
-  fb_expect(&f, "3 > AUTH_RESPONSE new\n");
+  fb_expect(&f, "3 > AUTH_RESPONSE token=new\n");
   cr_assert_eq(kop_pulsar_auth_answer(f.s, 3, fb_text("new"), f.now), KOP_ERR_STATE);
   fb_drop_all(&f);
   fb_pass(&f, 1000);
-  cr_assert(fb_saw(&f, " > CONNECT new for=-\n"));
-  cr_assert(!fb_saw(&f, " > CONNECT old"));
+  cr_assert(fb_saw(&f, " > CONNECT token=new for=-\n"));
+  cr_assert(!fb_saw(&f, " > CONNECT token=old"));
   fb_free(&f);
+}
+
+/* Method and data as they go over the wire; what is given later counts from the next connection on. */
+Test(session_conn, every_method_presents_its_credentials) {
+  static const struct {
+    const char *method, *data, *fresh, *first, *next;
+  } cases[] = {
+      {"token", "t1", "t2", " > CONNECT token=t1 for=-\n", " > CONNECT token=t2 for=-\n"},
+      {"basic", "u:old", "u:new", " > CONNECT basic=u:old for=-\n",
+       " > CONNECT basic=u:new for=-\n"},
+      {"tls", NULL, "", " > CONNECT tls for=-\n", " > CONNECT tls= for=-\n"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    kop_pulsar_session_config c;
+    fb_config(&c);
+    c.auth_method = fb_text(cases[i].method);
+    if (cases[i].data != NULL) c.auth_data = fb_text(cases[i].data);
+    fb f;
+    fb_init(&f, &c);
+    fb_reader(&f, "t", 0);
+    cr_assert(fb_saw(&f, cases[i].first), "%zu", i);
+    fb_forget(&f);
+    cr_assert_eq(kop_pulsar_auth_update(f.s, fb_text(cases[i].fresh)), KOP_OK);
+    fb_expect(&f, ""); /* an open connection stays as it is */
+    fb_drop_all(&f);
+    fb_pass(&f, 1000);
+    cr_assert(fb_saw(&f, cases[i].next), "%zu", i);
+    cr_assert_eq(fb_count(&f, " > CONNECT "), 2);
+    fb_free(&f);
+  }
 }
 
 static bool challenge_first(fb *f, const fb_command *c) {
@@ -71,11 +101,12 @@ Test(session_conn, a_handshake_can_have_steps) {
   f.script = challenge_first;
   fb_reader(&f, "t", 0);
   fb_expect(&f, "connect 2 svc:6650\n"
-                "2 > CONNECT old for=-\n"
+                "2 > CONNECT token=old for=-\n"
                 "auth_needed 2 token step\n");
   cr_assert_eq(kop_pulsar_auth_answer(f.s, 2, fb_text("proof"), f.now), KOP_OK);
   fb_run(&f);
-  cr_assert(fb_saw(&f, "2 > AUTH_RESPONSE proof\nconn_ready 2 v0 max=5242880\n2 > LOOKUP t\n"));
+  cr_assert(
+      fb_saw(&f, "2 > AUTH_RESPONSE token=proof\nconn_ready 2 v0 max=5242880\n2 > LOOKUP t\n"));
   fb_free(&f);
 }
 

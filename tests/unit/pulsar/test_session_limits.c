@@ -82,6 +82,73 @@ Test(session_limits, commands_that_wait) {
   fb_free(&f);
 }
 
+/* What the session itself has to say and cannot: the connection ends, which tells the broker the same. */
+Test(session_limits, commands_of_the_session_that_wait) {
+  enum { READERS = 40 };
+  kop_pulsar_session_config c;
+  fb_config(&c);
+  c.max_control_bytes = 300;
+  fb f;
+  fb_init(&f, &c);
+  uint64_t readers[READERS];
+  for (int i = 0; i < READERS; i++)
+    readers[i] = fb_reader(&f, "t", 0);
+  fb_pass(&f, 5000);
+  cr_assert_eq(fb_count(&f, "consumer_ready"), READERS);
+  fb_forget(&f);
+  f.hold = true;
+  cr_assert_eq(kop_pulsar_flow(f.s, readers[0], 1, f.now), KOP_OK);
+  fb_run(&f); /* its SEND is open, so the commands behind it wait */
+  for (int i = 0; i < READERS; i++)
+    cr_assert_eq(kop_pulsar_consumer_close(f.s, readers[i], f.now), KOP_OK);
+  cr_assert(fb_saw(&f, " limited none a close could not be sent\n"));
+  f.hold = false;
+  fb_sent_all(&f);
+  fb_pass(&f, 1000);
+  cr_assert_eq(fb_count(&f, "consumer_closed"), READERS);
+  fb_free(&f);
+}
+
+Test(session_limits, slices_of_a_payload) {
+  fb f;
+  fb_init(&f, NULL);
+  uint64_t p = fb_producer(&f, "t", KOP_PULSAR_SHARED);
+  fb_run(&f);
+  kop_pulsar_metadata md;
+  kop_pulsar_metadata_init(&md);
+  md.present = KOP_PULSAR_HAS_PUBLISH_TIME;
+  kop_slice slices[KOP_PULSAR_MAX_PAYLOAD_SLICES + 1];
+  for (size_t i = 0; i < sizeof slices / sizeof *slices; i++)
+    slices[i] = fb_text("x");
+  kop_pulsar_send_info info = {.size = sizeof info,
+                               .metadata = &md,
+                               .payload = slices,
+                               .payload_count = KOP_PULSAR_MAX_PAYLOAD_SLICES + 1,
+                               .num_messages = 1,
+                               .sequence_id = 1};
+  cr_assert_eq(kop_pulsar_send(f.s, p, &info, f.now), KOP_ERR_INVALID);
+  info.payload_count = KOP_PULSAR_MAX_PAYLOAD_SLICES;
+  cr_assert_eq(kop_pulsar_send(f.s, p, &info, f.now), KOP_OK);
+  fb_run(&f);
+  cr_assert_eq(f.receipts, 1);
+  fb_free(&f);
+}
+
+Test(session_limits, ids_of_an_acknowledgement) {
+  fb f;
+  fb_init(&f, NULL);
+  uint64_t r = fb_reader(&f, "t", 0);
+  fb_forget(&f);
+  static kop_pulsar_ack_id ids[KOP_PULSAR_MAX_ACK_IDS + 1];
+  kop_pulsar_ack_info info = {
+      .size = sizeof info, .ids = ids, .ids_count = KOP_PULSAR_MAX_ACK_IDS + 1};
+  cr_assert_eq(kop_pulsar_ack(f.s, r, &info, f.now, NULL), KOP_ERR_INVALID);
+  info.ids_count = KOP_PULSAR_MAX_ACK_IDS;
+  cr_assert_eq(kop_pulsar_ack(f.s, r, &info, f.now, NULL), KOP_OK);
+  cr_assert(fb_saw(&f, " ids=1000 "));
+  fb_free(&f);
+}
+
 Test(session_limits, effects_of_a_drain) {
   kop_pulsar_session_config c;
   fb_config(&c);

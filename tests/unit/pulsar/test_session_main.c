@@ -174,6 +174,48 @@ Test(session_main, how_bytes_are_cut_changes_nothing) {
   fb_free(&whole);
 }
 
+/* Opens, sends, reads and asks; true if the broker said enough for the loss that was wanted. */
+static bool lost_life(uint64_t bytes) {
+  fb f;
+  fb_init(&f, NULL);
+  f.quiet = true;
+  f.lose_after = bytes;
+  uint64_t p = fb_producer(&f, "t", KOP_PULSAR_EXCLUSIVE);
+  uint64_t r = fb_reader(&f, "sent", 50);
+  fb_pass(&f, 3000);
+  for (uint64_t i = 1; i <= 6; i++)
+    cr_assert_eq(fb_send(&f, p, i, "some payload"), KOP_OK, "after %d bytes", (int)bytes);
+  fb_pass(&f, 3000);
+  uint64_t request = 0;
+  cr_assert_eq(kop_pulsar_topics(f.s, fb_text("n/s"), 0, 1, f.now, &request), KOP_OK);
+  cr_assert_eq(kop_pulsar_watch(f.s, fb_text("n/s"), 1, f.now, &request), KOP_OK);
+  cr_assert_eq(kop_pulsar_partitions(f.s, fb_text("t"), 1, f.now, &request), KOP_OK);
+  cr_assert_eq(kop_pulsar_last_message_id(f.s, r, 1, f.now, &request), KOP_OK);
+  cr_assert_eq(kop_pulsar_flow(f.s, r, 1, f.now), KOP_OK);
+  fb_pass(&f, 40000);
+  kop_pulsar_session_stats stats;
+  cr_assert_eq(kop_pulsar_session_stats_get(f.s, &stats, sizeof stats), KOP_OK);
+  cr_assert_eq(f.receipts, 6, "after %d bytes: %d receipts", (int)bytes, (int)f.receipts);
+  cr_assert(f.messages >= 6, "after %d bytes: %d messages", (int)bytes, (int)f.messages);
+  cr_assert_eq(stats.producers_ready, 1, "after %d bytes", (int)bytes);
+  cr_assert_eq(stats.consumers_ready, 1, "after %d bytes", (int)bytes);
+  cr_assert_eq(stats.pending_sends, 0, "after %d bytes", (int)bytes);
+  cr_assert_eq(stats.receive_bytes, 0, "after %d bytes", (int)bytes);
+  cr_assert_eq(stats.requests, 1, "after %d bytes: all but the watcher", (int)bytes);
+  cr_assert_eq(stats.connections_total, f.lose_after == 0 ? 3 : 2, "after %d bytes", (int)bytes);
+  bool lost = f.lose_after == 0;
+  fb_free(&f);
+  return lost;
+}
+
+/* Wherever the stream breaks off, everything comes back and nothing of the broken frame stays. */
+Test(session_main, a_connection_is_lost_at_every_byte, .timeout = 60) {
+  uint64_t bytes = 1;
+  while (lost_life(bytes))
+    bytes++;
+  cr_assert_gt(bytes, 500);
+}
+
 Test(session_main, shutdown_ends_everything_in_order) {
   fb f;
   fb_init(&f, NULL);
