@@ -88,6 +88,8 @@ static void become_idle(kop_engine *e, kopi_partition *p, kop_now now) {
   kopi_append_fail_parked(e, p, KOP_KAFKA_NOT_LEADER_OR_FOLLOWER, now);
   kopi_producers_free(&p->producers);
   kopi_epochs_free(&p->epochs);
+  p->unreadable = false;
+  p->damaged = false;
   set_state(e, p, KOPI_PARTITION_IDLE);
   if (p->wanted && !e->shutting_down) acquire(e, p, now);
 }

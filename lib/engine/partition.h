@@ -42,6 +42,8 @@ struct kopi_partition {
   bool saving;       /* STATE_PUT is open */
   bool resigned;     /* RESIGN has been emitted */
   bool stale_state;  /* the saved state was not used: it has to be replaced */
+  bool unreadable;   /* since it was last ACTIVE some READ of a load has failed */
+  bool damaged;      /* and the store called that damage */
   uint32_t failures; /* in a row, for the backoff */
   kopi_link dropped;
   uint32_t tokens; /* open ones that name this partition */
@@ -52,6 +54,13 @@ struct kopi_partition {
   uint64_t lease_mono_ns;
   uint64_t unsaved_bytes; /* appended since the last STATE_PUT */
   int64_t replay_offset;
+  uint64_t damaged_ns; /* when it did so first */
+  int64_t probe_low;   /* the search for what can be read, see load.c */
+  int64_t probe_high;
+  int64_t probe_step;
+  int64_t passed; /* offsets that the load has passed over, the first and the end of the last */
+  int64_t passed_start;
+  int64_t passed_end;
   int64_t settled; /* no append in flight begins below it */
 
   kopi_producers producers;

@@ -40,7 +40,12 @@ static int64_t append(kh_log *log, const kop_append *a) {
   return b->base_offset;
 }
 
-static void read_log(const kh_log *log, const kop_read *q, kop_read_batch *out,
+static bool is_damaged(const kh_log *log, const kh_batch *b) {
+  return b->base_offset < log->damaged_end && b->next_offset > log->damaged;
+}
+
+/* False: what is asked for first is damaged. */
+static bool read_log(const kh_log *log, const kop_read *q, kop_read_batch *out,
                      kop_read_result *result) {
   *result = (kop_read_result){.size = sizeof *result, .batches = out, .next_offset = q->offset};
   uint64_t bytes = 0;
@@ -48,13 +53,15 @@ static void read_log(const kh_log *log, const kop_read *q, kop_read_batch *out,
     const kh_batch *b = &log->batches[i];
     if (b->next_offset <= q->offset) continue;
     if (b->base_offset >= q->end) break;
+    if (is_damaged(log, b)) return result->batches_count > 0;
     bytes += b->len;
-    if (result->batches_count > 0 && bytes > q->max_bytes) return;
+    if (result->batches_count > 0 && bytes > q->max_bytes) return true;
     out[result->batches_count++] =
         (kop_read_batch){.base_offset = b->base_offset, .slices = &b->slice, .slices_count = 1};
     result->next_offset = b->next_offset;
   }
   if (result->batches_count == 0) result->next_offset = q->end; /* a hole up to the end */
+  return true;
 }
 
 static bool list_log(const kh_log *log, const kop_list_offsets *q, kop_listed *result) {
@@ -150,8 +157,9 @@ static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_b
     return sizeof r->appended;
   }
   case KOP_EFFECT_READ:
-    read_log(log_of(h, fx->target), fx->body, batches, &r->read);
-    return sizeof r->read;
+    if (read_log(log_of(h, fx->target), fx->body, batches, &r->read)) return sizeof r->read;
+    *outcome = KOP_REJECTED;
+    return 0;
   case KOP_EFFECT_LIST_OFFSETS:
     if (!list_log(log_of(h, fx->target), fx->body, &r->listed)) *outcome = KOP_NOT_FOUND;
     return sizeof r->listed;
@@ -194,8 +202,10 @@ static void complete(kh *h, const kop_effect *fx, int32_t outcome, int16_t kafka
   kop_completion c = {.token = fx->token, .outcome = outcome, .kafka_error = kafka_error};
   if (outcome == KOP_DONE) {
     c.body_size = do_effect(h, fx, &r, batches, &c.outcome);
+    if (c.outcome == KOP_REJECTED) c.kafka_error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
     c.body = c.body_size > 0 ? &r : NULL;
-    if (fx->kind == KOP_EFFECT_READ && (fx->flags & KOP_READ_MAY_LEND) != 0) {
+    bool may_lend = fx->kind == KOP_EFFECT_READ && (fx->flags & KOP_READ_MAY_LEND) != 0;
+    if (c.outcome == KOP_DONE && may_lend) {
       c.flags = KOP_COMPLETION_LENT;
       h->lent++;
     }

@@ -38,6 +38,8 @@ typedef struct kh_log {
   int64_t log_start;
   int64_t end;
   uint64_t lease;
+  int64_t damaged; /* READs of the batches from here to damaged_end are refused */
+  int64_t damaged_end;
   kh_batch batches[KH_BATCHES];
   size_t batches_len;
   uint8_t *state;

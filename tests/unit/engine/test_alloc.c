@@ -1,5 +1,8 @@
 /* Every allocation of a scenario fails once, one after the other: nothing crashes, nothing leaks, others go on. */
 #include "harness.h"
+
+#include <stdlib.h>
+
 #include "support/failing_alloc.h"
 
 static failing_alloc allocator;
@@ -123,6 +126,21 @@ static void unknown_and_reload(kh *h) {
   kh_advance(h, 10000);
 }
 
+static void damage_is_passed_over(kh *h) {
+  kh_log *log = kh_topic(h, "t", 1, 1);
+  kh_conn *c = kh_connect(h);
+  for (int32_t i = 0; i < 4; i++)
+    produce(h, c, kh_batch_of(h, 2, 9, 0, i * 2));
+  kh_lead(h, log->id, 2, -1);
+  free(log->state);
+  log->state = NULL;
+  log->damaged = 2;
+  log->damaged_end = 6;
+  kh_lead(h, log->id, KH_NODE, -1);
+  for (int i = 0; i < 10; i++)
+    kh_advance(h, 5000);
+}
+
 static void slow_reads(kh *h) {
   kh_topic(h, "t", 1, 1);
   kh_conn *c = kh_connect(h);
@@ -238,6 +256,10 @@ Test(alloc, fetch_session) {
 
 Test(alloc, unknown_and_reload) {
   sweep(unknown_and_reload);
+}
+
+Test(alloc, damage_is_passed_over) {
+  sweep(damage_is_passed_over);
 }
 
 Test(alloc, slow_reads) {

@@ -205,6 +205,131 @@ Test(partition, replay_that_fails_is_tried_again) {
   kh_stop(&h);
 }
 
+/* ---- damage ---- */
+
+/* Ten batches of two records, each of another producer; the state is lost, and what is in [from, to) cannot be read. */
+static kh_log *start_damaged(kh *h, kh_conn **c, int64_t from, int64_t to) {
+  kh_start(h, NULL);
+  kh_log *log = kh_topic(h, "t", 1, 1);
+  *c = kh_connect(h);
+  for (int64_t i = 0; i < 10; i++)
+    (void)kh_produce(h, *c, "t", 0, kh_batch_of(h, 2, 100 + i, 0, 0));
+  kh_lead(h, log->id, 2, -1);
+  free(log->state);
+  log->state = NULL;
+  log->damaged = from;
+  log->damaged_end = to;
+  kh_lead(h, log->id, KH_NODE, -1);
+  return log;
+}
+
+static uint64_t active(const kh *h) {
+  kop_engine_stats s;
+  cr_assert_eq(kop_engine_stats_get(h->e, &s, sizeof s), KOP_OK);
+  return s.partitions_active;
+}
+
+/* Whether the producer of the i-th batch is known. */
+static bool knows(kh *h, kh_conn *c, int64_t i) {
+  int64_t end = h->logs[0].end;
+  produced p = kh_produce(h, c, "t", 0, kh_batch_of(h, 2, 100 + i, 0, 0));
+  cr_assert_eq(p.error_code, 0);
+  cr_assert_eq(p.base_offset, h->logs[0].end == end ? i * 2 : end);
+  return h->logs[0].end == end;
+}
+
+Test(partition, damage_that_goes_away_costs_nothing_but_time) {
+  kh h;
+  kh_conn *c = NULL;
+  kh_log *log = start_damaged(&h, &c, 6, 10);
+  for (int i = 0; i < 25; i++)
+    kh_advance(&h, 1000);
+  cr_assert_eq(active(&h), 0u);
+  cr_assert_eq(h.logged, 1u, "%u lines, the last: %s", h.logged, h.last_log);
+  cr_assert_geq(h.counts[KOP_EFFECT_ACQUIRE], 8u);
+  cr_assert_leq(h.counts[KOP_EFFECT_ACQUIRE], 18u, "with pauses");
+  log->damaged_end = 0;
+  for (int i = 0; i < 6; i++)
+    kh_advance(&h, 1000);
+  cr_assert_eq(active(&h), 1u);
+  cr_assert_eq(h.logged, 1u);
+  for (int64_t i = 0; i < 10; i++)
+    cr_assert(knows(&h, c, i), "batch %d", (int)i);
+  kh_stop(&h);
+}
+
+Test(partition, damage_that_stays_is_passed_over_and_nothing_else) {
+  for (int64_t from = 0; from < 20; from += 2) {
+    for (int64_t to = from + 1; to <= 20; to++) {
+      kh h;
+      kh_conn *c = NULL;
+      kh_log *log = start_damaged(&h, &c, from, to);
+      for (int i = 0; i < 29; i++)
+        kh_advance(&h, 1000);
+      cr_assert_eq(active(&h), 0u);
+      for (int i = 0; i < 6; i++)
+        kh_advance(&h, 1000);
+      cr_assert_eq(active(&h), 1u, "damaged from %d to %d", (int)from, (int)to);
+      cr_assert_eq(h.logged, 2u);
+      cr_assert_not_null(log->state, "the next load need not read it again");
+      cr_assert_eq(log->state_as_of, 20);
+      for (int64_t i = 0; i < 10; i++)
+        cr_assert_eq(knows(&h, c, i), i * 2 + 2 <= from || i * 2 >= to, "batch %d", (int)i);
+      kh_send_fetch(&h, c, "t", 0, from, 0, 1);
+      fetched f;
+      cr_assert(kh_receive_fetch(&h, c, &f));
+      cr_assert_eq(f.error_code, KOP_KAFKA_KAFKA_STORAGE_ERROR, "a consumer is told");
+      kh_stop(&h);
+    }
+  }
+}
+
+Test(partition, a_store_that_does_not_say_why_is_asked_for_ever) {
+  static const int32_t outcomes[] = {KOP_UNKNOWN, KOP_CANCELLED, KOP_UNSUPPORTED};
+  kh h;
+  kh_conn *c = NULL;
+  kh_log *log = start_damaged(&h, &c, 6, 10);
+  log->damaged_end = 0;
+  kh_hold(&h, KH_KIND(READ));
+  for (int i = 0; i < 100; i++) {
+    kh_advance(&h, 5000);
+    cr_assert_eq(h.held_len, 1u);
+    kh_answer(&h, 0, outcomes[i % 3], 0);
+    cr_assert_eq(active(&h), 0u);
+  }
+  cr_assert_eq(h.logged, 1u);
+  kh_hold(&h, 0);
+  kh_advance(&h, 5000);
+  cr_assert_eq(active(&h), 1u);
+  for (int64_t i = 0; i < 10; i++)
+    cr_assert(knows(&h, c, i));
+  kh_stop(&h);
+}
+
+Test(partition, leadership_that_goes_while_damage_is_searched) {
+  kh h;
+  kh_conn *c = NULL;
+  kh_log *log = start_damaged(&h, &c, 2, 17);
+  for (int i = 0; i < 30; i++)
+    kh_advance(&h, 1000);
+  kh_hold(&h, KH_KIND(READ));
+  kh_advance(&h, 5000);
+  for (int probes = 0; probes < 4; probes++)
+    kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert_eq(h.held_len, 1u);
+  kh_lead(&h, log->id, 2, -1);
+  kh_hold(&h, 0);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert_null(log->state);
+  kh_lead(&h, log->id, KH_NODE, -1);
+  cr_assert_eq(active(&h), 0u, "its patience begins anew");
+  for (int i = 0; i < 36; i++)
+    kh_advance(&h, 1000);
+  cr_assert_eq(active(&h), 1u);
+  cr_assert(knows(&h, c, 0) && !knows(&h, c, 1) && !knows(&h, c, 8) && knows(&h, c, 9));
+  kh_stop(&h);
+}
+
 Test(partition, resigns_when_no_append_is_open_and_saves_its_state) {
   kh h;
   kh_start(&h, NULL);
