@@ -58,6 +58,7 @@ static int open_store(kopd_server *s) {
   config.durability = s->options->durability;
   config.nodes_count = s->options->nodes;
   config.node_ids = ids;
+  config.max_partitions = s->options->max_partitions;
   config.retention_ms = retention_ms(s->options, config.retention_ms);
   config.retention_bytes = broker_number(s->options, "log.retention.bytes", config.retention_bytes);
   config.retention_check_ms = (uint64_t)broker_number(s->options, "log.retention.check.interval.ms",

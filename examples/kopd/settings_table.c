@@ -55,7 +55,10 @@ static const kopd_own_setting table[] = {
      "limit, reading from it waits. A single request may always be held."},
     {"fetch.max.lent.bytes", NULL, NULL, "268435456",
      "Bytes of the log that are read or held at a time for answers of one node."},
-    {"max.partitions", NULL, NULL, "200000", "Partitions of all topics."},
+    {"max.partitions", NULL, NULL, "200000",
+     "Partitions of all topics; what would be more is refused, and so is a start with a folder "
+     "that "
+     "holds more."},
     {"drain.timeout.ms", NULL, NULL, "10000",
      "How long a stop waits for work that is under way, in milliseconds."},
     {"node.control", NULL, NULL, "off",

@@ -321,7 +321,8 @@ typedef struct kop_config_entry {
 
 /**
  * Body of CREATE_TOPIC. KOP_DONE (no body) after the topic was pushed to every live node | KOP_REJECTED with
- * TOPIC_ALREADY_EXISTS, KAFKA_STORAGE_ERROR, ... | KOP_UNKNOWN.
+ * TOPIC_ALREADY_EXISTS, KAFKA_STORAGE_ERROR, ... | KOP_UNKNOWN. After a KOP_DONE without that push the client is told
+ * UNKNOWN_SERVER_ERROR; so it is with CREATE_PARTITIONS.
  */
 typedef struct kop_create_topic {
   uint32_t size;                   /**< Bytes of this struct. */

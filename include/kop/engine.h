@@ -59,8 +59,9 @@ typedef struct kop_engine_config {
   uint64_t
       max_lent_bytes; /**< READ results held for replies, and what open READs may bring. Default 256 MiB. Only single batches of more than 1 MiB (or an eighth of it) may pass it. */
   uint64_t kept_read_bytes; /**< READ results kept for a fetch that comes again. Default 16 MiB. */
-  uint32_t max_partitions;  /**< Partitions of all topics. Default 200,000. */
-  uint32_t max_effects;     /**< Effects per drain. Default 1,024. */
+  uint32_t
+      max_partitions; /**< Partitions of all topics, pushed or being created. Default 200,000. A client that asks for more gets POLICY_VIOLATION; an event that brings more is KOP_ERR_LIMIT. */
+  uint32_t max_effects;        /**< Effects per drain. Default 1,024. */
   uint32_t max_fetch_sessions; /**< KIP-227. Default 1,000. */
   uint32_t reserved0;          /**< 0. */
   uint64_t idle_ns;            /**< connections.max.idle.ms. Default 10 minutes; 0: never. */

@@ -2,6 +2,7 @@
 #include "engine/answer.h"
 #include "engine/api.h"
 #include "engine/assignment.h"
+#include "engine/growth.h"
 
 typedef kop_create_partitions_request_topic topic_request;
 typedef kop_create_partitions_response_topic_result topic_result;
@@ -11,6 +12,7 @@ typedef struct growth {
   const topic_request *from;
   topic_result *to;
   int32_t *assigned;
+  kopi_growth *room;
   bool open;
 } growth;
 
@@ -24,8 +26,9 @@ typedef struct create_partitions {
 static void on_grown(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   growth *g = op->owner;
   create_partitions *all = g->all;
+  int16_t error = kopi_growth_answered(e, g->room, c);
   g->open = false;
-  if (!all->gather.replied) g->to->error_code = kopi_outcome_error(c);
+  if (!all->gather.replied) g->to->error_code = error;
   kopi_gather_answered(e, &all->gather, now);
 }
 
@@ -37,23 +40,12 @@ static void reply(kop_engine *e, kopi_gather *gather, bool timed_out, kop_now no
   kopi_reply(e, gather->r, KOP_MSG_CREATE_PARTITIONS_RESPONSE, &all->p, sizeof all->p, now);
 }
 
-static int16_t check(const kop_engine *e, const growth *g, const kopi_topic *t) {
-  kopi_request *r = g->all->gather.r;
-  if (t == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-  int64_t more = (int64_t)g->from->count - (int64_t)t->partitions_len;
-  if (more <= 0) {
-    g->to->error_message = kopi_answer_text(r, "the topic has %u partitions; %d would not be more",
-                                            (unsigned)t->partitions_len, (int)g->from->count);
-    return KOP_KAFKA_INVALID_PARTITIONS;
-  }
-  if (e->stats.partitions + (uint64_t)more > e->cfg.max_partitions) {
-    g->to->error_message = kopi_text("the node would have more partitions than it may have");
-    return KOP_KAFKA_INVALID_PARTITIONS;
-  }
+static int16_t check_assignment(const kop_engine *e, const growth *g, int64_t more) {
   if (g->from->assignments.len < 0) return 0;
   if (g->from->assignments.len != more) {
-    g->to->error_message = kopi_answer_text(r, "%lld partitions are to be added and %d assigned",
-                                            (long long)more, (int)g->from->assignments.len);
+    g->to->error_message =
+        kopi_answer_text(g->all->gather.r, "%lld partitions are to be added and %d assigned",
+                         (long long)more, (int)g->from->assignments.len);
     return KOP_KAFKA_INVALID_REPLICA_ASSIGNMENT;
   }
   int32_t factor = 0;
@@ -69,10 +61,25 @@ static int16_t check(const kop_engine *e, const growth *g, const kopi_topic *t) 
   return 0;
 }
 
+static int16_t check(kop_engine *e, growth *g, const kopi_topic *t) {
+  if (t == NULL) return KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+  int64_t more = (int64_t)g->from->count - (int64_t)t->partitions_len;
+  if (more <= 0) {
+    g->to->error_message =
+        kopi_answer_text(g->all->gather.r, "the topic has %u partitions; %d would not be more",
+                         (unsigned)t->partitions_len, (int)g->from->count);
+    return KOP_KAFKA_INVALID_PARTITIONS;
+  }
+  int16_t error = check_assignment(e, g, more);
+  if (error != 0) return error;
+  return kopi_growth_begin(e, t->name, (uint64_t)more, &g->room, &g->to->error_message);
+}
+
 static void grow(kop_engine *e, growth *g, const kopi_topic *t) {
   kopi_op *op = kopi_gather_op(e, &g->all->gather, KOP_EFFECT_CREATE_PARTITIONS, 0, on_grown, g);
   if (op == NULL) {
     g->to->error_code = KOP_KAFKA_UNKNOWN_SERVER_ERROR;
+    kopi_growth_end(e, g->room);
     return;
   }
   g->open = true;
@@ -133,6 +140,9 @@ void kopi_api_create_partitions(kop_engine *e, kopi_request *r, kop_now now) {
       g->to->error_code = KOP_KAFKA_REQUEST_TIMED_OUT;
     if (g->to->error_code == 0) g->to->error_code = check(e, g, t);
     if (g->to->error_code == 0 && !all->q.validate_only) grow(e, g, t);
+  }
+  for (int32_t i = 0; all->q.validate_only && i < all->p.results.len; i++) {
+    if (all->items[i].room != NULL) kopi_growth_end(e, all->items[i].room);
   }
   kopi_gather_end(e, &all->gather, now);
 }

@@ -2,7 +2,7 @@
  * CreateTopics: each topic is checked in Kafka's order, then created by the store, all of them at once.
  *
  *   whole request   time-out used up -> REQUEST_TIMED_OUT, more than 10,000 partitions -> POLICY_VIOLATION
- *   one topic       named twice, name, exists, configs, replication factor or assignment, partitions -> CREATE_TOPIC
+ *   one topic       named twice, name, exists, configs, replication factor or assignment, partitions, room for them -> CREATE_TOPIC
  *
  * A topic has one replica. Factors from 1 to the number of live nodes are accepted, as are assignments to several nodes of which
  * the first counts, and the reply names the factor that the topic has.
@@ -12,6 +12,7 @@
 #include "engine/assignment.h"
 #include "engine/cluster.h"
 #include "engine/config_answer.h"
+#include "engine/growth.h"
 #include "engine/partition.h"
 #include "engine/topic_name.h"
 
@@ -29,6 +30,7 @@ typedef struct creation {
   uint32_t configs_len;
   int32_t *assigned;
   int32_t partitions;
+  kopi_growth *growth;
   bool open;
 } creation;
 
@@ -141,11 +143,9 @@ static int16_t check(kop_engine *e, kopi_request *r, creation *c) {
   if (error == 0) {
     error = c->from->assignments.len > 0 ? check_assignment(e, c) : check_numbers(e, r, c);
   }
-  if (error == 0 && e->stats.partitions + (uint64_t)c->partitions > e->cfg.max_partitions) {
-    c->to->error_message = kopi_text("the node would have more partitions than it may have");
-    error = KOP_KAFKA_INVALID_PARTITIONS;
-  }
-  return error;
+  if (error != 0) return error;
+  return kopi_growth_begin(e, c->from->name, (uint64_t)c->partitions, &c->growth,
+                           &c->to->error_message);
 }
 
 /* ---- results ---- */
@@ -174,10 +174,11 @@ static void describe(kop_engine *e, const creation *c) {
 static void on_created(kop_engine *e, kopi_op *op, const kop_completion *c, kop_now now) {
   creation *item = op->owner;
   create_topics *all = item->all;
+  int16_t error = kopi_growth_answered(e, item->growth, c);
   item->open = false;
   if (!all->gather.replied) {
-    item->to->error_code = kopi_outcome_error(c);
-    if (c->outcome == KOP_DONE) describe(e, item);
+    item->to->error_code = error;
+    if (error == 0) describe(e, item);
   }
   kopi_gather_answered(e, &all->gather, now);
 }
@@ -186,6 +187,7 @@ static void create(kop_engine *e, creation *c) {
   kopi_op *op = kopi_gather_op(e, &c->all->gather, KOP_EFFECT_CREATE_TOPIC, 0, on_created, c);
   if (op == NULL) {
     c->to->error_code = KOP_KAFKA_UNKNOWN_SERVER_ERROR;
+    kopi_growth_end(e, c->growth);
     return;
   }
   c->open = true;
@@ -301,6 +303,9 @@ static bool run(kop_engine *e, create_topics *all, kop_now now) {
     } else {
       create(e, c);
     }
+  }
+  for (int32_t i = 0; all->q.validate_only && i < all->p.topics.len; i++) {
+    if (all->items[i].growth != NULL) kopi_growth_end(e, all->items[i].growth);
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/growth.h"
 #include "engine/topic.h"
 #include "engine/topic_name.h"
 
@@ -12,6 +13,7 @@ enum { MOST_AT_ONCE = 100 };
 
 struct kopi_creation {
   kopi_creation *next;
+  kopi_growth *growth;
   kop_slice name; /* its text lies behind the struct */
 };
 
@@ -29,6 +31,7 @@ static void on_created(kop_engine *e, kopi_op *op, const kop_completion *c, kop_
   kopi_creation *creation = op->owner;
   /* Another node may have been faster. */
   bool exists = c->outcome == KOP_REJECTED && c->kafka_error == KOP_KAFKA_TOPIC_ALREADY_EXISTS;
+  (void)kopi_growth_answered(e, creation->growth, c);
   if (c->outcome != KOP_DONE && !exists) {
     kopi_log(e, KOP_LOG_WARN, "topic %.*s was asked for and could not be created: outcome %d, %s",
              (int)creation->name.len, (const char *)creation->name.ptr, (int)c->outcome,
@@ -50,18 +53,36 @@ static bool may_create(const kop_engine *e, kop_slice name) {
   return kopi_topic_collision(e, name) == NULL;
 }
 
+/* The log says it once, not at each time that clients ask for the topics again. */
+static void tell_full(kop_engine *e, kop_slice name) {
+  if (e->creations_full) return;
+  e->creations_full = true;
+  kopi_log(e, KOP_LOG_WARN,
+           "topic %.*s was asked for and not created: there would be more partitions than the "
+           "broker may have",
+           (int)name.len, (const char *)name.ptr);
+}
+
 void kopi_auto_create(kop_engine *e, kop_slice name) {
   if (!may_create(e, name)) return;
+  kopi_growth *growth = NULL;
+  kop_slice why;
+  int16_t error = kopi_growth_begin(e, name, (uint64_t)e->settings.num_partitions, &growth, &why);
+  if (error == KOP_KAFKA_POLICY_VIOLATION) tell_full(e, name);
+  if (error != 0) return;
   kopi_creation *creation = kopi_malloc(&e->alloc, sizeof *creation + name.len);
-  if (creation == NULL) return;
-  kopi_op *op = kopi_op_new(&e->ops, KOP_EFFECT_CREATE_TOPIC, 0, on_created, creation);
+  kopi_op *op = creation == NULL
+                    ? NULL
+                    : kopi_op_new(&e->ops, KOP_EFFECT_CREATE_TOPIC, 0, on_created, creation);
   if (op == NULL) {
     kopi_free(&e->alloc, creation);
+    kopi_growth_end(e, growth);
     return;
   }
   uint8_t *text = (uint8_t *)(creation + 1);
   memcpy(text, name.ptr, name.len);
-  *creation = (kopi_creation){.next = e->creations, .name = {.ptr = text, .len = name.len}};
+  *creation = (kopi_creation){
+      .next = e->creations, .growth = growth, .name = {.ptr = text, .len = name.len}};
   e->creations = creation;
   e->creations_len++;
   op->body.create_topic.name = creation->name;

@@ -9,6 +9,7 @@
 #include "engine/cluster.h"
 #include "engine/conn.h"
 #include "engine/fetch_session.h"
+#include "engine/growth.h"
 #include "engine/partition.h"
 #include "engine/read.h"
 #include "engine/replies.h"
@@ -110,6 +111,7 @@ static void init_fields(kop_engine *e) {
   kopi_map_u64_init(&e->sessions, &e->alloc, e->cfg.seed);
   kopi_map_bytes_init(&e->topics_by_name, &e->alloc, e->cfg.seed);
   kopi_map_bytes_init(&e->topics_by_id, &e->alloc, e->cfg.seed);
+  kopi_map_bytes_init(&e->growths, &e->alloc, e->cfg.seed);
   kopi_list_init(&e->all_conns);
   kopi_list_init(&e->all_requests);
   kopi_list_init(&e->all_reads);
@@ -181,6 +183,7 @@ void kop_engine_free(kop_engine *e) {
   free_log_lines(e, &e->shown_lines);
   kopi_conns_free(e);
   kopi_auto_create_free(e);
+  kopi_growths_free(e);
   kopi_topics_free(e);
   kopi_reads_free(e);
   kopi_cluster_free(e);

@@ -5,6 +5,7 @@
  *   request  a request's life and its reply       api             which API is served by which file
  *   memory   what requests hold, and its bounds   replies         what replies hold until they are read
  *   topic    what was pushed                      partition       leadership, load, recovery
+ *   growth   what is on its way to be pushed
  *   append   the ordered queue of a partition     read            shared READs and kept results
  *   fetch, fetch_session                          api_*           one file per API
  *   trim     kept memory goes back
@@ -33,6 +34,7 @@ typedef struct kopi_request kopi_request;
 typedef struct kopi_topic kopi_topic;
 typedef struct kopi_partition kopi_partition;
 typedef struct kopi_creation kopi_creation;
+typedef struct kopi_growth kopi_growth;
 typedef struct kopi_read kopi_read;
 typedef struct kopi_fetch_session kopi_fetch_session;
 typedef struct kopi_lease_question kopi_lease_question;
@@ -118,8 +120,11 @@ struct kop_engine {
   kopi_map_u64 partitions;
   kopi_creation *creations; /* topics that auto_create.c is creating */
   uint32_t creations_len;
-  uint32_t lookups_open; /* LOOKUP_TOPICs of api_metadata.c */
-  kopi_link dropped;     /* partitions whose topic is gone and whose tokens are open */
+  bool creations_full;    /* one found no room and that was logged */
+  kopi_map_bytes growths; /* partitions on their way, by topic: growth.h */
+  uint64_t growing;       /* all of them */
+  uint32_t lookups_open;  /* LOOKUP_TOPICs of api_metadata.c */
+  kopi_link dropped;      /* partitions whose topic is gone and whose tokens are open */
 
   /* reads and fetches */
   kopi_read *kept_oldest; /* results that wait for a fetch to come again */

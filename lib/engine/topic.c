@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/growth.h"
 #include "engine/partition.h"
 #include "engine/topic_name.h"
 
@@ -207,6 +208,7 @@ kop_status kopi_push_topic(kop_engine *e, const kop_topic *event, kop_now now) {
     configs = copy_configs(e, event->configs, event->configs_count);
     if (configs == NULL) return KOP_ERR_NOMEM;
   }
+  uint32_t have = known == NULL ? 0 : known->partitions_len;
   kopi_topic *t = known != NULL ? known : new_topic(e, event);
   status = t == NULL ? KOP_ERR_NOMEM : add_partitions(e, t, event);
   if (status == KOP_OK && known == NULL) {
@@ -218,6 +220,7 @@ kop_status kopi_push_topic(kop_engine *e, const kop_topic *event, kop_now now) {
     if (known == NULL && t != NULL) free_topic(e, t);
     return kopi_fail(e, status, "no memory for a topic");
   }
+  kopi_growth_pushed(e, t->name, event->partitions_count - have);
   kopi_free(&e->alloc, t->configs);
   t->configs = configs;
   t->configs_len = event->configs_count;
@@ -234,6 +237,7 @@ kop_status kopi_push_topic_gone(kop_engine *e, const kop_topic_ref *event, kop_n
   if (t == NULL)
     return kopi_fail(e, KOP_ERR_NOT_FOUND, "TOPIC_GONE names a topic that was never pushed");
   withdraw(e, t);
+  e->creations_full = false;
   for (uint32_t i = 0; i < t->partitions_len; i++) {
     kopi_partition *p = t->partitions[i];
     (void)kopi_map_u64_remove(&e->partitions, p->id);

@@ -1,6 +1,7 @@
 """The few Kafka messages the tests write by hand, so that they can also be written wrong.
 
-Only old, fixed-layout versions are used: ApiVersions 0, Metadata 1, CreateTopics 0, Produce 3, Fetch 4, ListOffsets 1.
+Only old, fixed-layout versions are used: ApiVersions 0, Metadata 1, CreateTopics 0, CreatePartitions 0, DescribeConfigs 1,
+Produce 3, Fetch 4, ListOffsets 1.
 """
 
 import socket
@@ -8,8 +9,9 @@ import struct
 
 API_PRODUCE, API_FETCH, API_LIST_OFFSETS, API_METADATA = 0, 1, 2, 3
 API_VERSIONS, API_CREATE_TOPICS, API_INIT_PRODUCER_ID = 18, 19, 22
+API_DESCRIBE_CONFIGS, API_CREATE_PARTITIONS = 32, 37
 
-NOT_LEADER_OR_FOLLOWER = 6
+UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION = 3, 6, 44
 
 
 def crc32c_table():
@@ -77,9 +79,31 @@ def metadata(topics):
     return request(API_METADATA, 1, struct.pack(">i", len(topics)) + b"".join(map(string, topics)))
 
 
-def create_topic(name, partitions=1, timeout_ms=10000):
-    body = struct.pack(">i", 1) + string(name) + struct.pack(">ihii", partitions, 1, 0, 0)
+def metadata_of_all():
+    return request(API_METADATA, 1, struct.pack(">i", -1))
+
+
+def create_topics(names, partitions=1, timeout_ms=10000):
+    body = struct.pack(">i", len(names))
+    for name in names:
+        body += string(name) + struct.pack(">ihii", partitions, 1, 0, 0)
     return request(API_CREATE_TOPICS, 0, body + struct.pack(">i", timeout_ms))
+
+
+def create_topic(name, partitions=1, timeout_ms=10000):
+    return create_topics([name], partitions, timeout_ms)
+
+
+def create_partitions(names, count, timeout_ms=10000):
+    body = struct.pack(">i", len(names))
+    for name in names:
+        body += string(name) + struct.pack(">ii", count, -1)
+    return request(API_CREATE_PARTITIONS, 0, body + struct.pack(">ib", timeout_ms, 0))
+
+
+def describe_node(node, names):
+    body = struct.pack(">ib", 1, 4) + string(str(node)) + struct.pack(">i", len(names))
+    return request(API_DESCRIBE_CONFIGS, 1, body + b"".join(map(string, names)) + b"\0")
 
 
 def produce(topic, records, partition=0, acks=-1, timeout_ms=10000):
@@ -161,6 +185,50 @@ class Connection:
             pass
 
 
+class Reader:
+    """Takes an answer apart from the front."""
+
+    def __init__(self, answer):
+        self.answer, self.place = answer, 0
+
+    def take(self, form):
+        values = struct.unpack_from(">" + form, self.answer, self.place)
+        self.place += struct.calcsize(">" + form)
+        return values if len(values) > 1 else values[0]
+
+    def text(self):
+        length = self.take("h")
+        self.place += max(length, 0)
+        return self.answer[self.place - length : self.place].decode() if length >= 0 else None
+
+
+def created(answer):
+    """{topic: error} of a CreateTopics 0 answer."""
+    r = Reader(answer)
+    return {r.text(): r.take("h") for _ in range(r.take("i"))}
+
+
+def grown(answer):
+    """{topic: (error, message)} of a CreatePartitions 0 answer."""
+    r = Reader(answer)
+    return {r.text(): (r.take("h"), r.text()) for _ in range(r.take("ii")[1])}
+
+
+def described(answer):
+    """{name: (value, read only, source)} of the only resource of a DescribeConfigs 1 answer without synonyms."""
+    r = Reader(answer)
+    r.take("ii")
+    assert r.take("h") == 0
+    r.text(), r.take("b"), r.text()
+    result = {}
+    for _ in range(r.take("i")):
+        name = r.text()
+        value, (read_only, source, _, synonyms) = r.text(), r.take("bbbi")
+        assert synonyms == 0
+        result[name] = value, read_only, source
+    return result
+
+
 def produce_error(answer, topic):
     """(error code, base offset) of the only partition of a Produce 3 answer."""
     place = 4 + 2 + len(topic) + 4 + 4
@@ -185,38 +253,21 @@ def offset_result(answer, topic):
 
 def metadata_result(answer):
     """({node id: (host, port)}, controller, {topic: (error, {partition: (error, leader)})}) of a Metadata 1 answer."""
-    place = 0
-
-    def take(form):
-        nonlocal place
-        values = struct.unpack_from(">" + form, answer, place)
-        place += struct.calcsize(">" + form)
-        return values if len(values) > 1 else values[0]
-
-    def text():
-        nonlocal place
-        length = take("h")
-        place += max(length, 0)
-        return answer[place - max(length, 0) : place].decode() if length >= 0 else None
-
+    r = Reader(answer)
     nodes = {}
-    for _ in range(take("i")):
-        node = take("i")
-        host = text()
-        nodes[node] = (host, take("i"))
-        text()
-    controller = take("i")
+    for _ in range(r.take("i")):
+        node, host, port, _ = r.take("i"), r.text(), r.take("i"), r.text()
+        nodes[node] = (host, port)
+    controller = r.take("i")
     topics = {}
-    for _ in range(take("i")):
-        error = take("h")
-        name = text()
-        take("b")
+    for _ in range(r.take("i")):
+        error, name, _ = r.take("h"), r.text(), r.take("b")
         partitions = {}
-        for _ in range(take("i")):
-            part_error, index, leader = take("hii")
+        for _ in range(r.take("i")):
+            part_error, index, leader = r.take("hii")
             for _ in ("replicas", "in sync"):
-                count = take("i")
-                place += 4 * count
+                count = r.take("i")
+                r.place += 4 * count
             partitions[index] = (part_error, leader)
         topics[name] = (error, partitions)
     return nodes, controller, topics

@@ -218,16 +218,26 @@ fail:
   return NULL;
 }
 
+/*
+ * Every engine counts what it knows of; here, where the changes of all nodes come one after the other, two that each see room
+ * for their own do not pass together.
+ */
+static bool has_room_locked(const kopd_store *s, uint64_t more) {
+  return s->partitions.len + more <= s->config.max_partitions;
+}
+
 static void create_topic(kopd_store *s, kopd_op *op) {
   const kop_create_topic *body = op->body;
   static const kop_uuid none;
   pthread_mutex_lock(&s->lock);
   bool there = kopd_topic_find_locked(s, body->name, &none) != NULL;
+  bool has_room = body->partitions < 1 || has_room_locked(s, (uint64_t)body->partitions);
   pthread_mutex_unlock(&s->lock);
   int16_t error = there ? KAFKA_TOPIC_ALREADY_EXISTS : 0;
   if (error == 0 && (body->partitions < 1 || (body->assigned_count != 0 &&
                                               body->assigned_count != (uint32_t)body->partitions)))
     error = KAFKA_INVALID_PARTITIONS;
+  if (error == 0 && !has_room) error = KAFKA_POLICY_VIOLATION;
   kopd_topic *t = error == 0 ? topic_build(s, body) : NULL;
   if (error == 0 && t == NULL) error = KAFKA_STORAGE_ERROR;
   if (error == 0) {
@@ -335,6 +345,13 @@ static void create_partitions(kopd_store *s, kopd_op *op) {
   }
   if (body->partitions < 1 || (uint32_t)body->partitions <= t->partitions_count) {
     finish(s, op, KOP_REJECTED, KAFKA_INVALID_PARTITIONS);
+    return;
+  }
+  pthread_mutex_lock(&s->lock);
+  bool has_room = has_room_locked(s, (uint32_t)body->partitions - t->partitions_count);
+  pthread_mutex_unlock(&s->lock);
+  if (!has_room) {
+    finish(s, op, KOP_REJECTED, KAFKA_POLICY_VIOLATION);
     return;
   }
   int rc = draft_partitions(s, body, t, &draft);

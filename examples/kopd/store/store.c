@@ -76,6 +76,7 @@ void kopd_store_config_init(kopd_store_config *config) {
                                 .durability = KOPD_DURABILITY_DISK,
                                 .nodes_count = 1,
                                 .node_ids = one_node,
+                                .max_partitions = UINT32_MAX,
                                 .retention_ms = 7 * 24 * 3600 * INT64_C(1000),
                                 .retention_bytes = -1,
                                 .file_bytes = 0,
@@ -216,6 +217,10 @@ static int open_files(kopd_store *s, const char *given, char *error, size_t cap)
   if (rc == 0) rc = s->io->sync_dir(s->io->user_data, s->path);
   if (rc != 0)
     return fail(error, cap, "the catalogue %s cannot be read: %s", path, kopd_db_strerror(rc));
+  /* To go on would hide topics from clients that wrote to them. */
+  if (s->partitions.len > s->config.max_partitions)
+    return fail(error, cap, "%s holds %zu partitions, and max.partitions allows %u", s->path,
+                s->partitions.len, s->config.max_partitions);
   return kopd_recover(s, error, cap);
 }
 

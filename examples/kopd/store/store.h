@@ -45,6 +45,7 @@ typedef struct kopd_store_config {
   int32_t durability;      /* KOPD_DURABILITY_; default DISK. memory: ignores it */
   uint32_t nodes_count;    /* nodes of this process, 1 to KOPD_STORE_MAX_NODES */
   const int32_t *node_ids; /* their Kafka node ids, all different */
+  uint32_t max_partitions; /* of all topics; a store that holds more is not opened. UINT32_MAX */
 
   int64_t retention_ms;    /* log.retention.ms: default of retention.ms; -1: for ever. 7 days */
   int64_t retention_bytes; /* log.retention.bytes: default of retention.bytes; -1: no bound. -1 */

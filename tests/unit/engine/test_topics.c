@@ -562,7 +562,7 @@ Test(create_partitions, every_version_and_every_refusal) {
                  {"t", -1, 37},
                  {"none", 4, 3},
                  {"", 4, 3},
-                 {"t", 1000000, 37}};
+                 {"t", 1000000, 44}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
       grown g = growth(cases[i].name, cases[i].count);
       grow(&c, conn, v, &g, 1, 5000, 0);

@@ -1,0 +1,107 @@
+"""Limits that are set through kopd, at their edges: what passes, what is refused, and that others are not hurt."""
+
+import subprocess
+import threading
+import unittest
+
+import kafka
+from server import KOPD, Kopd, wait_until
+
+
+def topics_of(connection):
+    return kafka.metadata_result(connection.call(kafka.metadata_of_all()))[2]
+
+
+class Partitions(unittest.TestCase):
+    """max.partitions: no success for what is not there, whichever way it is asked for."""
+
+    def test_creating(self):
+        names = [f"t{i}" for i in range(5)]
+        with Kopd(settings=["max.partitions=3"]) as kopd:
+            with kopd.connect() as c:
+                errors = kafka.created(c.call(kafka.create_topics(names)))
+                self.assertEqual(sorted(errors.values()), [0, 0, 0] + 2 * [kafka.POLICY_VIOLATION])
+                there = {name for name, error in errors.items() if error == 0}
+                self.assertEqual(set(topics_of(c)), there)
+                for name in there:
+                    self.assertEqual(kafka.produce_error(c.call(kafka.produce(name, kafka.batch([b"x"]))), name),
+                                     (0, 0))
+            # What was not created does not come back.
+            kopd.stop()
+            kopd.start()
+            with kopd.connect() as c:
+                self.assertEqual(set(topics_of(c)), there)
+            kopd.stop()
+            self.assertEqual([line for line in kopd.log if "ERROR" in line], [])
+
+    def test_growing(self):
+        with Kopd(settings=["max.partitions=3"]) as kopd, kopd.connect() as c:
+            c.call(kafka.create_topics(["a", "b"]))
+            errors = kafka.grown(c.call(kafka.create_partitions(["a", "b"], 2)))
+            self.assertEqual(errors["a"], (0, None))
+            self.assertEqual(errors["b"][0], kafka.POLICY_VIOLATION)
+            self.assertIn("more partitions", errors["b"][1])
+            self.assertEqual({name: len(parts) for name, (_, parts) in topics_of(c).items()}, {"a": 2, "b": 1})
+            self.assertEqual(kopd.metric("kop_partitions", 1), 3)
+
+    def test_first_use(self):
+        names = [f"auto{i}" for i in range(6)]
+        with Kopd(settings=["max.partitions=3"]) as kopd:
+            with kopd.connect() as c:
+                c.call(kafka.metadata(names))
+                wait_until(lambda: len(topics_of(c)) == 3)
+                for _ in range(20):
+                    _, _, topics = kafka.metadata_result(c.call(kafka.metadata(names)))
+                    self.assertEqual(sorted(error for error, _ in topics.values()),
+                                     3 * [0] + 3 * [kafka.UNKNOWN_TOPIC_OR_PARTITION])
+                there = set(topics_of(c))
+            kopd.stop()
+            self.assertEqual(len([line for line in kopd.log if "more partitions" in line]), 1)
+            kopd.start()
+            with kopd.connect() as c:
+                self.assertEqual(set(topics_of(c)), there)
+            kopd.stop()
+            self.assertEqual([line for line in kopd.log if "ERROR" in line], [])
+
+    def test_nodes_that_create_at_once(self):
+        """Each node sees room; the store lets so many through as there is."""
+        with Kopd(nodes=3, store="memory:", settings=["max.partitions=10"]) as kopd:
+            errors = {}
+
+            def create(node):
+                with kopd.connect(node) as c:
+                    for i in range(10):
+                        errors.update(kafka.created(c.call(kafka.create_topic(f"n{node}-{i}"))))
+
+            threads = [threading.Thread(target=create, args=(node,)) for node in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            there = {name for name, error in errors.items() if error == 0}
+            self.assertEqual(len(errors), 30)
+            self.assertEqual(len(there), 10)
+            self.assertEqual(set(errors.values()), {0, kafka.POLICY_VIOLATION})
+            for node in range(3):
+                with kopd.connect(node) as c:
+                    self.assertEqual(set(topics_of(c)), there)
+            kopd.stop()
+            self.assertEqual([line for line in kopd.log if "ERROR" in line], [])
+
+    def test_a_folder_that_holds_more(self):
+        with Kopd(settings=["max.partitions=3"]) as kopd:
+            with kopd.connect() as c:
+                c.call(kafka.create_topic("t", 3))
+            kopd.stop()
+            done = subprocess.run([KOPD, "--store", kopd.store, "--listen", "127.0.0.1:0", "--metrics", "off",
+                                   "--set", "max.partitions=2"], capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertNotIn("ready", done.stdout)
+            self.assertIn("holds 3 partitions, and max.partitions allows 2", done.stderr)
+            kopd.start()
+            with kopd.connect() as c:
+                self.assertEqual(len(topics_of(c)["t"][1]), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
