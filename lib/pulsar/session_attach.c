@@ -228,6 +228,8 @@ static void look_up(kopi_ps *s, kopi_ps_attach *a) {
   static const kopi_ps_finder_ops OPS = {.found = on_found, .failed = on_not_found};
   set_state(s, a, KOPI_PS_LOOKUP);
   a->finder.service = a->migrated;
+  if (a->emigrates && a->kind->emigrates != NULL) a->kind->emigrates(a);
+  a->emigrates = false;
   kopi_ps_find(s, &a->finder, &OPS);
 }
 
@@ -264,7 +266,8 @@ void kopi_ps_attach_lost(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why) 
 }
 
 void kopi_ps_attach_moved(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_place *place) {
-  kopi_ps_why why = kopi_ps_why_text(KOP_PULSAR_MOVED, "closed by the broker");
+  kopi_ps_why why = kopi_ps_why_text(KOP_PULSAR_MOVED, a->emigrates ? "moved to another cluster"
+                                                                    : "closed by the broker");
   if (a->state == KOPI_PS_READY) {
     leave_ready(s, a);
   } else if (a->state == KOPI_PS_OPENING && a->conn != NULL) {
@@ -288,7 +291,9 @@ void kopi_ps_attach_moved(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_place *pl
 
 void kopi_ps_attach_migrated(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_address *to) {
   if (a->migrated == NULL) a->migrated = kopi_malloc(&s->alloc, sizeof *a->migrated);
-  if (a->migrated != NULL) *a->migrated = *to;
+  if (a->migrated == NULL) return;
+  *a->migrated = *to;
+  a->emigrates = true;
 }
 
 void kopi_ps_attach_again(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_why *why) {

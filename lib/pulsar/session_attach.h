@@ -33,6 +33,8 @@ typedef struct kopi_ps_attach_kind {
   void (*opened)(kopi_ps *s, kopi_ps_attach *a, const kopi_ps_command *c);
   /* It was READY and is not any more. */
   void (*lost)(kopi_ps *s, kopi_ps_attach *a);
+  /* It goes to another cluster, where positions of this one mean nothing. May be NULL. */
+  void (*emigrates)(kopi_ps_attach *a);
   /* The caller closes it. */
   void (*closing)(kopi_ps *s, kopi_ps_attach *a);
   /* It is ENDED for the reason in a->why: kopi_ps_attach_tell_closed() when all else was told. */
@@ -57,6 +59,7 @@ struct kopi_ps_attach {
   uint32_t times;    /* READY */
   uint8_t state;
   bool has_turn;
+  bool emigrates;   /* the next look-up is the first in another cluster */
   bool waits_there; /* OPENING: behind the topic's exclusive producer */
   kopi_ps_kept_why why;
   kopi_ps_node node; /* its state as an event */

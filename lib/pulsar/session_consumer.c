@@ -55,6 +55,16 @@ static void lost(kopi_ps *s, kopi_ps_attach *a) {
   kopi_ps_requests_end_of(s, consumer_of(a), KOP_PULSAR_DISCONNECTED);
 }
 
+/* A topic is migrated when it is read to its end: all that the other cluster has of it is new. */
+static void emigrates(kopi_ps_attach *a) {
+  kopi_ps_consumer *q = consumer_of(a);
+  q->has_seen = false;
+  q->start = (kop_pulsar_message_id){.ledger_id = KOP_PULSAR_EARLIEST,
+                                     .entry_id = KOP_PULSAR_EARLIEST,
+                                     .partition = -1,
+                                     .batch_index = -1};
+}
+
 static void closing(kopi_ps *s, kopi_ps_attach *a) {
   kopi_ps_consumer *q = consumer_of(a);
   q->generation++;
@@ -99,6 +109,7 @@ static const kopi_ps_attach_kind CONSUMER = {
     .close = close_consumer,
     .opened = opened,
     .lost = lost,
+    .emigrates = emigrates,
     .closing = closing,
     .ended = ended,
     .show_ready = show_ready,

@@ -102,6 +102,63 @@ Test(session_consumer, start_is_inclusive_or_after) {
   }
 }
 
+static void tell_migrated(fb *f, uint64_t conn, uint64_t consumer, const char *url) {
+  Kopi__BaseCommand b = KOPI__BASE_COMMAND__INIT;
+  Kopi__CommandTopicMigrated m = KOPI__COMMAND_TOPIC_MIGRATED__INIT;
+  b.type = KOPI__BASE_COMMAND__TYPE__TOPIC_MIGRATED;
+  b.topicmigrated = &m;
+  m.resource_id = consumer;
+  m.resource_type = KOPI__COMMAND_TOPIC_MIGRATED__RESOURCE_TYPE__Consumer;
+  m.brokerserviceurl = (char *)(uintptr_t)url;
+  fb_reply(f, conn, &b);
+}
+
+/* Ids of one cluster say nothing about another: there the topic begins anew, and may well begin with lower ones. */
+Test(session_consumer, a_migrated_reader_begins_at_the_front_of_the_other_cluster) {
+  for (int way = 0; way < 3;
+       way++) { /* it has seen entries; only its start is known; it waits at the latest */
+    fb f;
+    fb_init(&f, NULL);
+    if (way == 0) publish_some(&f, 2);
+    kop_pulsar_consumer_config c;
+    uint64_t r = 0;
+    cr_assert_eq(kop_pulsar_consumer_config_init(&c, sizeof c), KOP_OK);
+    c.topic = fb_text("t");
+    c.permits = 10;
+    if (way == 1) {
+      c.start.ledger_id = 7;
+      c.start.entry_id = 30;
+      c.flags = KOP_PULSAR_CONSUMER_START_AFTER;
+    } else if (way == 2) {
+      c.start.ledger_id = KOP_PULSAR_LATEST;
+      c.start.entry_id = KOP_PULSAR_LATEST;
+    }
+    cr_assert_eq(kop_pulsar_consumer_open(f.s, &c, f.now, &r), KOP_OK);
+    fb_run(&f);
+    tell_migrated(&f, 3, r, "pulsar://green:6650");
+    if (way == 0) fb_publish(&f, "t", "last of blue", 1);
+    fb_run(&f);
+    fb_topic *topic = &f.topics[0];
+    for (size_t i = 0; i < topic->len; i++)
+      kopi_buf_free(&topic->entries[i]);
+    topic->len = 0;
+    fb_publish(&f, "t", "first of green", 1);
+    fb_forget(&f);
+    fb_close_consumer(&f, 3, r, NULL);
+    fb_pass(&f, 200);
+    cr_assert(fb_saw(&f, "consumer_down 1 closed by the broker none moved to another cluster\n"));
+    cr_assert(fb_saw(&f, "4 > LOOKUP t\n"), "way %d", way);
+    cr_assert(fb_saw(&f, "SUBSCRIBE 1 start=-1:-1\n"), "way %d", way);
+    cr_assert_eq(fb_count(&f, "message 1 7:0 n=1 first of green"), 1, "way %d", way);
+    fb_forget(&f);
+    fb_drop_all(&f); /* and from there on its place is known again */
+    fb_pass(&f, 200);
+    cr_assert(fb_saw(&f, "SUBSCRIBE 1 start=7:0\n"), "way %d", way);
+    cr_assert_eq(fb_count(&f, "message 1 7:0"), 0, "way %d", way);
+    fb_free(&f);
+  }
+}
+
 Test(session_consumer, a_reader_at_the_latest_sees_what_comes) {
   fb f;
   fb_init(&f, NULL);
