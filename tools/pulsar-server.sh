@@ -31,43 +31,7 @@
 #   PULSAR_HEAP      heap of the process, 512m by default; as much again is allowed outside of the heap
 #   KOP_CACHE        where downloads go, ~/.cache/libkop by default
 set -euo pipefail
-
-cache=${KOP_CACHE:-$HOME/.cache/libkop}
-version=${PULSAR_VERSION:-4.0.8}
-
-usage() {
-  sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2
-  exit 2
-}
-
-fail() {
-  echo "pulsar-server: $*" >&2
-  exit 1
-}
-
-# The distribution of one version: unpacked once, moved into place whole, so that a broken download is never taken
-# for a complete one.
-home() {
-  local dir=$cache/pulsar/$version
-  if [[ ! -d $dir/home ]]; then
-    mkdir -p "$dir"
-    exec 9>"$dir/lock"
-    flock 9
-    if [[ ! -d $dir/home ]]; then
-      echo "pulsar-server: fetching Pulsar $version from Maven Central into $dir" >&2
-      rm -rf "$dir/new"
-      mkdir "$dir/new"
-      mvn -q -B -Dmaven.repo.local="$cache/m2" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-        -Dartifact="org.apache.pulsar:pulsar-server-distribution:$version:tar.gz:bin" \
-        -DoutputDirectory="$dir/new" >&2
-      tar xzf "$dir/new/pulsar-server-distribution-$version-bin.tar.gz" -C "$dir/new"
-      mv "$dir/new/apache-pulsar-$version" "$dir/home"
-      rm -rf "$dir/new"
-    fi
-    exec 9>&-
-  fi
-  echo "$dir/home"
-}
+. "$(dirname "$0")/pulsar-common.sh"
 
 # HMAC-SHA256 tokens, as Pulsar's own tool makes them. Arguments: key file, subject, time of expiry or nothing.
 token() {
@@ -110,38 +74,11 @@ certificates() {
   } 2>"$dir/openssl.log" || { cat "$dir/openssl.log" >&2; exit 1; }
 }
 
-# The lines that go behind those of the distribution: of two lines with one name, the later one counts.
 settings() {
   local dir=$1 port=$2 web=$3 variants=$4
-  cat <<END
-
-bindAddress=127.0.0.1
-advertisedAddress=127.0.0.1
-listeningInterface=lo
-brokerServicePort=$port
-webServicePort=$web
-managedLedgerNewEntriesCheckDelayInMillis=0
-brokerDeleteInactiveTopicsEnabled=false
-webSocketServiceEnabled=false
-functionsWorkerEnabled=false
-journalSyncData=false
-numIOThreads=2
-numHttpServerThreads=8
-numOrderedExecutorThreads=2
-numCacheExecutorThreadPoolSize=2
-topicOrderedExecutorThreadNum=2
-bookkeeperNumberOfChannelsPerBookie=2
-bookkeeperClientNumWorkerThreads=2
-managedLedgerCacheSizeMB=64
-dbStorage_writeCacheMaxSizeMb=32
-dbStorage_readAheadCacheMaxSizeMb=16
-dbStorage_rocksDB_blockCacheSize=16777216
-END
-  if [[ $variants != *,noindex,* ]]; then
-    local package=org.apache.pulsar.common.intercept
-    echo "brokerEntryMetadataInterceptors=$package.AppendIndexMetadataInterceptor,$package.AppendBrokerTimestampMetadataInterceptor"
-    echo "exposingBrokerEntryMetadataToClientEnabled=true"
-  fi
+  broker_settings "$port" "$web"
+  bookie_settings
+  [[ $variants == *,noindex,* ]] || index_settings
   if [[ $variants == *,short-ledgers,* ]]; then
     echo "managedLedgerMaxEntriesPerLedger=50"
     echo "managedLedgerMinLedgerRolloverTimeMinutes=0"
@@ -177,25 +114,8 @@ END
   echo "${PULSAR_SET:-}"
 }
 
-# What is worth reading in a test that failed; the distribution's own configuration writes many lines a second.
-logging() {
-  cat <<'END'
-status = error
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{HH:mm:ss.SSS} %-5level [%t] %logger{1}: %msg%n
-rootLogger.level = warn
-rootLogger.appenderRef.console.ref = console
-logger.broker.name = org.apache.pulsar.broker
-logger.broker.level = info
-logger.http.name = org.eclipse.jetty.server.RequestLog
-logger.http.level = warn
-END
-}
-
 start() {
-  local dir=$1 port=$2 variants=,${3:-plain}, web home heap=${PULSAR_HEAP:-512m} variant
+  local dir=$1 port=$2 variants=,${3:-plain}, web heap=${PULSAR_HEAP:-512m} variant
   [[ $port =~ ^[0-9]+$ ]] || usage
   web=${PULSAR_WEB:-$((port + 1))}
   for variant in ${variants//,/ }; do
@@ -205,72 +125,30 @@ start() {
   dir=$(cd "$dir" && pwd)
   [[ $dir != *[,[:space:]]* ]] || fail "a folder with a comma or a space in its name becomes two in a list of the bookie's"
   ! alive "$dir" || fail "the one in $dir runs already"
-  home=$(home)
-  rm -rf "$dir/tmp"
-  mkdir -p "$dir/conf" "$dir/tmp"
+  home >/dev/null
   [[ $variants != *,token,* ]] || tokens "$dir"
   [[ $variants != *,tls,* ]] || certificates "$dir"
-  { cat "$home/conf/standalone.conf" && settings "$dir" "$port" "$web" "$variants"; } >"$dir/conf/standalone.conf"
-  logging >"$dir/conf/log4j2.properties"
-  PULSAR_STANDALONE_CONF=$dir/conf/standalone.conf PULSAR_LOG_CONF=$dir/conf/log4j2.properties \
-    PULSAR_LOG_DIR=$dir/tmp PULSAR_GC="-XX:+UseSerialGC -XX:-UsePerfData" PULSAR_GC_LOG=-Xlog:disable \
-    PULSAR_MEM="-Xms128m -Xmx$heap -XX:MaxDirectMemorySize=$heap -Xlog:all=warning:stderr" \
-    PULSAR_EXTRA_OPTS="-Djava.io.tmpdir=$dir/tmp -Dio.netty.recycler.maxCapacityPerThread=4096 ${PULSAR_JVM:-}" \
-    setsid bash "$home/bin/pulsar" standalone --no-functions-worker --no-stream-storage \
-    --bookkeeper-dir "$dir/bookie" --metadata-dir "$dir/metadata" \
-    </dev/null >"$dir/log" 2>&1 &
-  echo $! >"$dir/pid"
+  settings "$dir" "$port" "$web" "$variants" | configure standalone.conf "$dir/conf/standalone.conf"
+  PULSAR_STANDALONE_CONF=$dir/conf/standalone.conf \
+    launch "$dir" "$heap" standalone --no-functions-worker --no-stream-storage \
+    --bookkeeper-dir "$dir/bookie" --metadata-dir "$dir/metadata"
   await "$dir" "$web" "$variants"
   echo "pulsar $version ready: pulsar://127.0.0.1:$port http://127.0.0.1:$web$(
     [[ $variants != *,tls,* ]] || echo " pulsar+ssl://127.0.0.1:$((port + 2)) https://127.0.0.1:$((port + 3))"
   ) pid $(<"$dir/pid")"
 }
 
-# Whether the process of the pid file still is the one that was started from this folder: process ids are used again.
-# Just after the start it is the shell that becomes the broker.
-alive() {
-  local command
-  [[ -f $1/pid ]] && command=$(tr '\0' ' ' 2>/dev/null <"/proc/$(<"$1/pid")/cmdline") &&
-    [[ $command == *" --metadata-dir $1/metadata "* ]]
-}
-
 await() {
-  local dir=$1 web=$2 tries header=()
+  local dir=$1 web=$2 header=()
   [[ $3 != *,token,* ]] || header=(-H "Authorization: Bearer $(<"$dir/tokens/admin")")
-  for ((tries = 0; tries < 1800; tries++)); do
-    curl -sf -m 10 -o /dev/null "${header[@]}" "http://127.0.0.1:$web/admin/v2/brokers/health" && return
-    if ! alive "$dir"; then
-      echo "pulsar-server: it ended early, the end of $dir/log:" >&2
-      tail -n 20 "$dir/log" >&2
-      halt "$dir" KILL
-      exit 1
-    fi
-    sleep 0.1
-  done
-  halt "$dir" KILL
-  fail "not healthy within three minutes, see $dir/log"
-}
-
-halt() {
-  local dir signal=$2 pid tries
-  dir=$(cd "$1" && pwd)
-  if alive "$dir"; then
-    pid=$(<"$dir/pid")
-    kill -s "$signal" "$pid" || true
-    for ((tries = 0; tries < 300; tries++)); do
-      alive "$dir" || break
-      sleep 0.1
-    done
-    ! alive "$dir" || kill -s KILL "$pid" || true
-  fi
-  rm -f "$dir/pid"
+  healthy "$dir" "http://127.0.0.1:$web/admin/v2/brokers/health" "${header[@]}" || exit 1
 }
 
 verb=${1:-}
 case $verb in
   start) (($# == 3 || $# == 4)) || usage; shift; start "$@" ;;
-  stop) (($# == 2)) || usage; halt "$2" TERM ;;
-  kill) (($# == 2)) || usage; halt "$2" KILL ;;
+  stop) (($# == 2)) || usage; halt "$(cd "$2" && pwd)" TERM ;;
+  kill) (($# == 2)) || usage; halt "$(cd "$2" && pwd)" KILL ;;
   token)
     (($# == 3 || $# == 4)) || usage
     token "$2/tokens/secret.key" "$3" ${4:+$(($(date +%s) + $4))}

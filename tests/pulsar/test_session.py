@@ -1,8 +1,6 @@
 """libkop's Pulsar session against the real one: every command, and what brokers do to their clients."""
 
-import contextlib
 import ctypes as c
-import threading
 import time
 
 from kop import _abi
@@ -10,50 +8,8 @@ from kop._library import library
 
 from harness.case import case, note
 from harness.session import MAYBE_WRITTEN, Session, error_name, outcome_name
-from harness.wire import Entry, batch_payload
-
-SHARED, EXCLUSIVE, WAIT, FENCING = range(4)
-
-
-@contextlib.contextmanager
-def a_session(pulsar, kind=Session, **options):
-    session = kind(options.pop("url", pulsar.url), **options)
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def where(event):
-    return event.id.ledger_id, event.id.entry_id
-
-
-def publish(session, producer, values, first=0):
-    """Sends entries and awaits their receipts; returns where they are."""
-    for number, value in enumerate(values, first):
-        session.send(producer, number, value)
-    found = []
-    for number in range(first, first + len(values)):
-        event = session.wait("RECEIPT", lambda event: event.target == producer)
-        assert event.sequence_id == event.context == number, "receipts come in the order of the sends"
-        found.append(where(event))
-    return found
-
-
-def read(session, consumer, until, timeout=20):
-    """Messages of a consumer up to the one with that payload: (where, payload, index)."""
-    found = []
-    while not found or found[-1][1] != until:
-        event = session.wait("MESSAGE", lambda event: event.target == consumer, timeout)
-        assert not event.flags, event
-        entry = Entry(event.bytes)
-        found.append((where(event), entry.payload, entry.index))
-    return found
-
-
-def values(count, prefix=b"v"):
-    return [prefix + b"%d" % number for number in range(count)]
-
+from harness.traffic import a_session, publish, read, through, values, where
+from harness.wire import EXCLUSIVE, EXCLUSIVE_WITH_FENCING as FENCING, SHARED, WAIT_FOR_EXCLUSIVE as WAIT, Entry, batch_payload
 
 # ---- every command ----------------------------------------------------------------------------------
 
@@ -280,40 +236,6 @@ def session_fenced_by_another(pulsar):
 # ---- what brokers do -------------------------------------------------------------------------------------
 
 
-def through(pulsar, trouble, access_mode=SHARED, kind=Session):
-    """Sends and reads while the trouble happens: every entry arrives, in order; only resent ones may come twice."""
-    topic = pulsar.topic()
-    patience = {"backoff_max_ns": 500_000_000, "send_ns": 600_000_000_000}
-    with a_session(pulsar, kind, **patience) as session:
-        producer = session.open_producer(topic, access_mode=access_mode)
-        session.wait("PRODUCER_READY")
-        reader = session.open_consumer(topic, permits=1_000_000)
-        session.wait("CONSUMER_READY")
-        troubled = threading.Thread(target=trouble, args=(topic,))
-        troubled.start()
-        sequence = 0
-        while troubled.is_alive() or sequence < 500:
-            for _ in range(20):
-                session.send(producer, sequence, b"%d" % sequence)
-                sequence += 1
-            session.run_for(0.02 if sequence < 500 else 0.2)
-        troubled.join()
-        session.send(producer, sequence, b"end")
-        found = read(session, reader, b"end", timeout=60)
-        receipts = [session.wait("RECEIPT").sequence_id for _ in range(sequence + 1)]
-        assert receipts == list(range(sequence + 1))
-        assert not session.take("SEND_FAILED")
-        places = [place for place, _, _ in found]
-        assert places == sorted(set(places)), "each stored entry is delivered once, in order"
-        numbers = [int(payload) for _, payload, _ in found[:-1]]
-        assert list(dict.fromkeys(numbers)) == list(range(sequence)), "nothing lost, first copies in order"
-        downs = session.take("PRODUCER_DOWN", "CONSUMER_DOWN")
-        readies = session.take("PRODUCER_READY", "CONSUMER_READY")
-        doubled = len(numbers) - sequence
-        note(f"{sequence} entries, {doubled} twice, {len(downs)} times down, {sum(e.times > 1 for e in readies)} times back")
-        return downs
-
-
 def unload_again_and_again(pulsar):
     def trouble(topic):
         for _ in range(6):
@@ -325,12 +247,12 @@ def unload_again_and_again(pulsar):
 
 @case("plain")
 def session_lives_through_unloads(pulsar):
-    assert through(pulsar, unload_again_and_again(pulsar))
+    assert through(pulsar, unload_again_and_again(pulsar)).downs
 
 
 @case("plain")
 def session_lives_through_unloads_as_a_leader(pulsar):
-    assert through(pulsar, unload_again_and_again(pulsar), FENCING)
+    assert through(pulsar, unload_again_and_again(pulsar), FENCING).downs
 
 
 @case("plain")
@@ -340,7 +262,7 @@ def session_lives_through_a_killed_broker(pulsar):
         pulsar.kill()
         pulsar.start()
 
-    assert through(pulsar, restart)
+    assert through(pulsar, restart).downs
 
 
 @case("plain")
@@ -355,7 +277,7 @@ def session_lives_through_cut_networks(pulsar):
                 self._closed(conn, "the network is cut")
                 cuts.append(conn)
 
-    assert through(pulsar, lambda _topic: time.sleep(2), kind=Cutting) and len(cuts) == 20
+    assert through(pulsar, lambda _topic: time.sleep(2), kind=Cutting).downs and len(cuts) == 20
 
 
 @case("short-ledgers")

@@ -5,6 +5,18 @@ import urllib.error
 import urllib.request
 
 
+class Follow(urllib.request.HTTPRedirectHandler):
+    """One broker of several sends what concerns another's topics there; the method and the body go along."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if code != 307:
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return urllib.request.Request(newurl, req.data, dict(req.header_items()), method=req.get_method())
+
+
+OPEN = urllib.request.build_opener(Follow).open
+
+
 class Admin:
     def __init__(self, url, token=None):
         self.url = url
@@ -13,12 +25,12 @@ class Admin:
             self.headers["Authorization"] = f"Bearer {token}"
 
     def call(self, method, path, body=None):
-        """Returns (headers, bytes) of the answer; an error of the broker is an HTTPError."""
+        """Returns (headers, bytes) of the answer; an error of the broker is an HTTPError. A path that begins with / is
+        none of the admin's."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/admin/v2/{path}", data=data, method=method, headers=self.headers
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        url = f"{self.url}{path if path.startswith('/') else '/admin/v2/' + path}"
+        request = urllib.request.Request(url, data=data, method=method, headers=self.headers)
+        with OPEN(request, timeout=30) as answer:
             return answer.headers, answer.read()
 
     def get(self, path):

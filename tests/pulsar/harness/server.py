@@ -17,6 +17,8 @@ SCRIPT = ROOT / "tools/pulsar-server.sh"
 OWN_VARIANTS = {
     # Half-open connections end soon, and single threads can be held (harness/debugger.py).
     "holes": ("plain", "keepAliveIntervalSeconds=2", True),
+    # Hands its topics over to another cluster soon after it is told to (companion()).
+    "migrating": ("plain", "clusterMigrationCheckDurationSeconds=1", False),
     "batch-acks": ("plain", "acknowledgmentAtBatchIndexLevelEnabled=true", False),
 }
 
@@ -32,6 +34,7 @@ class Pulsar:
         self.debug_port = port + 4
         self.case = "none"
         self.connections = []
+        self.companions = []
 
     @property
     def url(self):
@@ -92,11 +95,22 @@ class Pulsar:
             raise RuntimeError(f"Pulsar did not start:\n{done.stdout}")
         return done.stdout.strip()
 
+    def companion(self):
+        """Starts another Pulsar, a cluster of its own, which stops with this one."""
+        other = Pulsar("plain", f"{self.folder}-companion", self.port + 5)
+        other.case = self.case
+        other.remove()
+        self.companions.append(other)
+        other.start()
+        return other
+
     def stop(self):
-        subprocess.run([SCRIPT, "stop", self.folder], check=True)
+        for one in [*self.companions, self]:
+            subprocess.run([SCRIPT, "stop", one.folder], check=True)
 
     def kill(self):
-        subprocess.run([SCRIPT, "kill", self.folder], check=True)
+        for one in [*self.companions, self]:
+            subprocess.run([SCRIPT, "kill", one.folder], check=True)
 
     def disconnect(self):
         for connection in self.connections:

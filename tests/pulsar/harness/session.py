@@ -177,13 +177,17 @@ class Session:
         check(function(self.handle, *given, self.now(), c.byref(out)))
         return self.wait("RESULT", lambda event: event.target == out.value, timeout)
 
-    def watch(self, namespace):
-        """Watches a namespace; returns the watcher once its first list has come."""
+    def begin_watch(self, namespace):
         out, hold = c.c_uint64(), []
         given = self.slice(namespace, hold), 0, self.now()
         check(library.kop_pulsar_watch(self.handle, *given, c.byref(out)))
-        self.wait("TOPICS_CHANGED", lambda event: event.flags & _abi.KOP_PULSAR_SNAPSHOT)
         return out.value
+
+    def watch(self, namespace):
+        """Watches a namespace; returns the watcher once its first list has come."""
+        watcher = self.begin_watch(namespace)
+        self.wait("TOPICS_CHANGED", lambda event: event.flags & _abi.KOP_PULSAR_SNAPSHOT)
+        return watcher
 
     @staticmethod
     def slice(text, hold):

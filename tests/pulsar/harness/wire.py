@@ -134,8 +134,8 @@ COMMANDS = {
     "UNSUBSCRIBE": (12, {"consumer_id": (1, int), "request_id": (2, int)}),
     "SUCCESS": (13, {"request_id": (1, int)}),
     "ERROR": (14, {"request_id": (1, int), "error": (2, int), "message": (3, str)}),
-    "CLOSE_PRODUCER": (15, {"producer_id": (1, int), "request_id": (2, int)}),
-    "CLOSE_CONSUMER": (16, {"consumer_id": (1, int), "request_id": (2, int)}),
+    "CLOSE_PRODUCER": (15, {"producer_id": (1, int), "request_id": (2, int), "assigned": (3, str)}),
+    "CLOSE_CONSUMER": (16, {"consumer_id": (1, int), "request_id": (2, int), "assigned": (3, str)}),
     "PRODUCER_SUCCESS": (
         17,
         {
