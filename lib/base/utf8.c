@@ -1,8 +1,7 @@
-/* Whether bytes are UTF-8. */
+/* Walking over UTF-8. */
 #include "base/utf8.h"
 
-/* Bytes of the valid UTF-8 sequence at p, 0 when there is none. */
-static size_t utf8_length(const uint8_t *p, size_t n) {
+size_t kopi_utf8_length(const uint8_t *p, size_t n) {
   if (*p < 0x80) return 1;
   size_t size = *p >= 0xF0 ? 4 : *p >= 0xE0 ? 3 : 2;
   if (*p < 0xC2 || *p > 0xF4 || size > n) return 0;
@@ -16,7 +15,7 @@ static size_t utf8_length(const uint8_t *p, size_t n) {
 
 uint8_t kopi_is_utf8(kop_slice text) {
   for (size_t i = 0; i < text.len;) {
-    size_t size = utf8_length(text.ptr + i, text.len - i);
+    size_t size = kopi_utf8_length(text.ptr + i, text.len - i);
     if (size == 0) return 0;
     i += size;
   }

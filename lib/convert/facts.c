@@ -46,23 +46,6 @@ size_t kopi_facts_write(const kop_convert_facts *facts, uint8_t *out) {
   return (size_t)(p - out);
 }
 
-/* A number, all of [p, end). 0 if it is none or does not fit. */
-static int read_number(const uint8_t *p, const uint8_t *end, int64_t *out) {
-  int negative = p < end && *p == '-';
-  p += negative;
-  if (p == end) return 0;
-  uint64_t value = 0;
-  const uint64_t most = (uint64_t)INT64_MAX + (uint64_t)negative;
-  for (; p < end; p++) {
-    if (*p < '0' || *p > '9') return 0;
-    uint64_t digit = *p - (uint64_t)'0';
-    if (value > (most - digit) / 10) return 0;
-    value = value * 10 + digit;
-  }
-  *out = (int64_t)(negative ? 0 - value : value);
-  return 1;
-}
-
 static int is(const uint8_t *p, size_t len, const char *key) {
   return len == strlen(key) && memcmp(p, key, len) == 0;
 }
@@ -77,7 +60,7 @@ static kop_status take_field(const uint8_t *p, const uint8_t *end, kop_convert_f
   if (sign == NULL) return KOP_ERR_MALFORMED;
   size_t len = (size_t)(sign - p);
   int64_t v = 0;
-  int number = read_number(sign + 1, end, &v);
+  int number = kopi_decimal_read_signed(sign + 1, end, &v) == end;
   int good = 1;
   if (is(p, len, "pid")) {
     facts->producer_id = v;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "engine/config_table.h"
 
 /* ---- values ---- */
@@ -24,18 +25,12 @@ kop_slice kopi_config_trim(kop_slice text) {
 
 int kopi_config_number(kop_slice text, int64_t *out) {
   text = kopi_config_trim(text);
-  int negative = text.len > 0 && text.ptr[0] == '-';
-  size_t i = negative || (text.len > 0 && text.ptr[0] == '+');
-  if (i == text.len) return 0;
-  uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
-  uint64_t value = 0;
-  for (; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return 0;
-    uint64_t digit = (uint64_t)(text.ptr[i] - '0');
-    if (value > (limit - digit) / 10) return 0;
-    value = value * 10 + digit;
-  }
-  *out = negative ? -(int64_t)(value - (value == limit)) - (value == limit) : (int64_t)value;
+  if (text.len == 0) return 0;
+  const uint8_t *end = text.ptr + text.len;
+  size_t plus = text.ptr[0] == '+' && text.len > 1 && text.ptr[1] != '-';
+  int64_t value;
+  if (kopi_decimal_read_signed(text.ptr + plus, end, &value) != end) return 0;
+  *out = value;
   return 1;
 }
 

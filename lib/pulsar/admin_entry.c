@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/decimal.h"
 #include "pulsar/admin_json.h"
 
 uint8_t kopi_admin_header(const kop_pulsar_admin_answer *a, const char *name, kop_slice *value) {
@@ -51,14 +52,14 @@ static uint8_t digit_next(const scan *s) {
 
 /* A number of at least one digit, `most` at most, below 2^63. */
 static uint64_t number(scan *s, size_t most) {
+  const uint8_t *end = (size_t)(s->end - s->at) > most ? s->at + most : s->end;
   uint64_t n = 0;
-  size_t digits = 0;
-  for (; digits < most && digit_next(s); s->at++, digits++) {
-    uint64_t d = (uint64_t)(*s->at - '0');
-    if (n > ((uint64_t)INT64_MAX - d) / 10) s->ok = 0;
-    n = n * 10 + d;
+  const uint8_t *next = kopi_decimal_read(s->at, end, INT64_MAX, &n);
+  if (next == NULL) {
+    s->ok = 0;
+    return 0;
   }
-  if (digits == 0) s->ok = 0;
+  s->at = next;
   return s->ok ? n : 0;
 }
 

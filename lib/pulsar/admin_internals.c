@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "base/decimal.h"
 #include "pulsar/admin_json.h"
 #include "wire/arena.h"
 
@@ -35,33 +36,30 @@ static kop_status copy_decoded(kopi_arena *arena, const char *from, kop_slice *o
   return KOP_OK;
 }
 
-/* A decimal of at least -1; 0 when it is none. `end` receives what follows. */
-static uint8_t decimal(const char *text, const char **end, int64_t *out) {
-  uint8_t negative = *text == '-';
-  int64_t n = 0;
-  const char *c = text + negative;
-  if (*c < '0' || *c > '9') return 0;
-  for (; *c >= '0' && *c <= '9'; c++) {
-    if (n > (INT64_MAX - (*c - '0')) / 10) return 0;
-    n = n * 10 + (*c - '0');
-  }
-  if (negative && n != 1) return 0;
-  *out = negative ? -1 : n;
-  *end = c;
-  return 1;
+/* A decimal of at least -1 (no ledger, no entry), and what follows it. */
+static const uint8_t *read_id(const uint8_t *p, const uint8_t *end, uint64_t *out) {
+  int negative = p < end && *p == '-';
+  int64_t n;
+  p = kopi_decimal_read_signed(p, end, &n);
+  if (p == NULL || (negative && n != -1)) return NULL;
+  *out = (uint64_t)n;
+  return p;
 }
 
 /* "ledger:entry". */
 static kop_status read_position(json_t *from, uint64_t *ledger, uint64_t *entry) {
-  const char *text = json_string_value(from), *rest;
-  int64_t first, second;
   if (from == NULL || json_is_null(from)) return KOP_OK;
-  if (text == NULL || !decimal(text, &rest, &first) || *rest != ':' ||
-      !decimal(rest + 1, &rest, &second) || *rest != '\0') {
+  const uint8_t *p = (const uint8_t *)json_string_value(from);
+  if (p == NULL) return KOP_ERR_MALFORMED;
+  const uint8_t *end = p + json_string_length(from);
+  uint64_t first;
+  uint64_t second;
+  p = read_id(p, end, &first);
+  if (p == NULL || p == end || *p != ':' || read_id(p + 1, end, &second) != end) {
     return KOP_ERR_MALFORMED;
   }
-  *ledger = (uint64_t)first;
-  *entry = (uint64_t)second;
+  *ledger = first;
+  *entry = second;
   return KOP_OK;
 }
 
@@ -171,10 +169,13 @@ static kop_status read_counts(json_t *root, kop_pulsar_admin_internals *out) {
 /* The properties, and among them the index. */
 static kop_status read_index(json_t *root, kopi_arena *arena, kop_pulsar_admin_internals *out) {
   json_t *all = json_object_get(root, "properties"), *index = json_object_get(all, "index");
-  const char *text = json_string_value(index), *rest;
+  const uint8_t *text = (const uint8_t *)json_string_value(index);
+  uint64_t value;
   kop_status status = kopi_admin_properties(arena, all, &out->properties);
   if (status != KOP_OK || index == NULL || json_is_null(index)) return status;
-  if (text == NULL || !decimal(text, &rest, &out->index) || *rest != '\0') return KOP_ERR_MALFORMED;
+  const uint8_t *end = text == NULL ? NULL : text + json_string_length(index);
+  if (text == NULL || read_id(text, end, &value) != end) return KOP_ERR_MALFORMED;
+  out->index = (int64_t)value;
   return KOP_OK;
 }
 

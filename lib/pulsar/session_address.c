@@ -26,13 +26,10 @@ kop_status kopi_ps_url_scheme(kop_slice *url, bool *tls) {
 }
 
 static kop_status read_port(const uint8_t *p, const uint8_t *end, uint16_t *out) {
-  uint32_t port = 0;
-  if (p == end || end - p > 5) return KOP_ERR_INVALID;
-  for (; p < end; p++) {
-    if (*p < '0' || *p > '9') return KOP_ERR_INVALID;
-    port = port * 10 + (uint32_t)(*p - '0');
+  uint64_t port;
+  if (end - p > 5 || kopi_decimal_read(p, end, UINT16_MAX, &port) != end || port == 0) {
+    return KOP_ERR_INVALID;
   }
-  if (port == 0 || port > UINT16_MAX) return KOP_ERR_INVALID;
   *out = (uint16_t)port;
   return KOP_OK;
 }

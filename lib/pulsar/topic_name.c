@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 enum { MAX_PARTS = 5, SUFFIX_ROOM = 24 };
 
 static const char persistent[] = "persistent://";
@@ -52,14 +54,10 @@ static size_t split(kop_slice text, kop_slice *parts) {
 
 /* The number of digits as Pulsar would write it; -1 when it is none. */
 static int32_t read_number(kop_slice digits) {
-  int64_t n = 0;
-  if (digits.len == 0 || (digits.len > 1 && digits.ptr[0] == '0')) return -1;
-  for (size_t i = 0; i < digits.len; i++) {
-    if (digits.ptr[i] < '0' || digits.ptr[i] > '9') return -1;
-    n = n * 10 + (digits.ptr[i] - '0');
-    if (n > INT32_MAX) return -1;
-  }
-  return (int32_t)n;
+  const uint8_t *end = digits.ptr + digits.len;
+  uint64_t n;
+  if (digits.len > 1 && digits.ptr[0] == '0') return -1;
+  return kopi_decimal_read(digits.ptr, end, INT32_MAX, &n) == end ? (int32_t)n : -1;
 }
 
 static void cut_partition(kop_pulsar_topic *t) {
