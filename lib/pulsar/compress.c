@@ -7,7 +7,8 @@
  *   SNAPPY   one block        (Kafka: Xerial's framing)
  *
  * So there is no streaming here: the plain payload gets a buffer of exactly that size, once it is known to be
- * permitted and possible, and must fill it.
+ * permitted and possible, and must fill it. Possible: no codec makes more of a byte than its ratio below, so whoever claims
+ * that ten bytes are a gigabyte lies, and gets no memory for it.
  */
 #include <kop/pulsar_entry.h>
 
@@ -22,7 +23,9 @@
 enum {
   KEPT = 1024 * 1024, /* a larger buffer is given back when less is needed */
   LZ4_RATIO = 255,    /* no byte of a block stands for more */
-  ZLIB_RATIO = 1040   /* the same for deflate, rounded up */
+  ZLIB_RATIO = 1040,  /* the same for deflate, rounded up */
+  ZSTD_RATIO = 32768, /* a block of 128 KiB takes at least four bytes */
+  SNAPPY_RATIO = 22   /* three bytes say at most "copy 64" */
 };
 
 typedef struct buffer {
@@ -120,7 +123,30 @@ static kop_status unpack_zlib(kop_pulsar_codec *codec, kop_slice in, uint32_t si
   return whole && z->avail_out == 0 ? KOP_OK : KOP_ERR_CODEC;
 }
 
+/* Whether frames can give `size` bytes, by their length and by what they say of themselves; nothing is decompressed. */
+static int zstd_may_give(kop_slice in, size_t size) {
+  if (in.len == 0 || size / ZSTD_RATIO > in.len) return 0;
+  int exact = 1;
+  uint64_t sum = 0;
+  while (in.len != 0) {
+    size_t frame = ZSTD_findFrameCompressedSize(in.ptr, in.len);
+    if (ZSTD_isError(frame)) return 0;
+    unsigned long long said = ZSTD_getFrameContentSize(in.ptr, in.len);
+    if (said == ZSTD_CONTENTSIZE_ERROR) return 0;
+    if (said == ZSTD_CONTENTSIZE_UNKNOWN) {
+      exact = 0;
+    } else if (said > size - sum) {
+      return 0;
+    } else {
+      sum += said;
+    }
+    in = (kop_slice){in.ptr + frame, in.len - frame};
+  }
+  return !exact || sum == size;
+}
+
 static kop_status unpack_zstd(kop_pulsar_codec *codec, kop_slice in, size_t size) {
+  if (!zstd_may_give(in, size)) return KOP_ERR_CODEC;
   kop_status status = make_room(codec, &codec->plain, size);
   if (status != KOP_OK) return status;
   if (codec->zstd_in == NULL) {
@@ -129,7 +155,7 @@ static kop_status unpack_zstd(kop_pulsar_codec *codec, kop_slice in, size_t size
   }
   size_t got = ZSTD_decompressDCtx(codec->zstd_in, codec->plain.ptr, size, in.ptr, in.len);
   if (ZSTD_isError(got)) return zstd_status(got);
-  return got == size && in.len != 0 ? KOP_OK : KOP_ERR_CODEC;
+  return got == size ? KOP_OK : KOP_ERR_CODEC;
 }
 
 static kop_status unpack_snappy(kop_pulsar_codec *codec, kop_slice in, size_t size) {
@@ -137,8 +163,7 @@ static kop_status unpack_snappy(kop_pulsar_codec *codec, kop_slice in, size_t si
   if (snappy_uncompressed_length((const char *)in.ptr, in.len, &got) != SNAPPY_OK || got != size) {
     return KOP_ERR_CODEC;
   }
-  /* Three bytes say at most "copy 64": whoever claims more lies, and gets no memory for it. */
-  if (size / 22 > in.len) return KOP_ERR_CODEC;
+  if (size / SNAPPY_RATIO > in.len) return KOP_ERR_CODEC;
   kop_status status = make_room(codec, &codec->plain, size);
   if (status != KOP_OK) return status;
   return snappy_uncompress((const char *)in.ptr, in.len, (char *)codec->plain.ptr, &got) ==

@@ -294,3 +294,115 @@ Test(entry_codec, steady_state_allocates_nothing_and_large_buffers_are_given_bac
   kop_pulsar_codec_free(codec);
   cr_assert_eq(f.live, 0);
 }
+
+/* ---- bombs --------------------------------------------------------------------------------------- */
+
+static void *note_realloc(void *user_data, void *ptr, size_t size) {
+  size_t *largest = user_data;
+  if (size > *largest) *largest = size;
+  return realloc(ptr, size);
+}
+
+static void plain_free(void *user_data, void *ptr) {
+  (void)user_data;
+  free(ptr);
+}
+
+enum { GIGABYTE = 1 << 30, STATE = 512 * 1024 /* more than any codec's own state */ };
+
+Test(entry_codec, a_size_that_cannot_be_true_gets_no_memory) {
+  size_t largest = 0;
+  const kop_alloc alloc = {
+      .size = sizeof alloc, .user_data = &largest, .realloc = note_realloc, .free = plain_free};
+  kop_pulsar_codec *codec = new_codec(&alloc);
+  uint8_t *plain = some_text(3);
+  /* The head of a frame of zstd and an empty block. */
+  static const uint8_t zeros[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 0x53, 0x00, 0x00, 0x00};
+  for (int32_t c = KOP_PULSAR_COMPRESSION_LZ4; c < CODECS; c++) {
+    size_t len;
+    uint8_t *packed = pack(codec, c, (kop_slice){plain, 1000}, &len);
+    kop_slice out;
+    largest = 0;
+    for (size_t n = 0; n <= len; n++) {
+      cr_assert_eq(
+          kop_pulsar_decompress(codec, c, (kop_slice){packed, n}, GIGABYTE, SIZE_MAX, &out),
+          KOP_ERR_CODEC);
+      cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){zeros, n < 10 ? n : 10}, GIGABYTE,
+                                         SIZE_MAX, &out),
+                   KOP_ERR_CODEC);
+    }
+    cr_assert_lt(largest, STATE, "codec %d got %zu bytes", c, largest);
+    /* The limit comes first, whatever the bytes. */
+    cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, GIGABYTE, MOST, &out),
+                 KOP_ERR_LIMIT);
+    free(packed);
+  }
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+/* zstd's frames say how much they hold: a size that contradicts them gets no memory either. */
+Test(entry_codec, a_size_that_contradicts_the_frames_gets_no_memory) {
+  size_t largest = 0;
+  const kop_alloc alloc = {
+      .size = sizeof alloc, .user_data = &largest, .realloc = note_realloc, .free = plain_free};
+  kop_pulsar_codec *codec = new_codec(&alloc);
+  uint8_t *plain = some_text(3);
+  const int32_t c = KOP_PULSAR_COMPRESSION_ZSTD;
+  size_t len;
+  uint8_t *packed = pack(codec, c, (kop_slice){plain, MOST}, &len);
+  uint8_t *twice = malloc(2 * len);
+  memcpy(twice, packed, len);
+  memcpy(twice + len, packed, len);
+  kop_slice out;
+  static const uint32_t wrong[] = {0, 1, MOST - 1, MOST + 1, 2 * MOST, 100 * MOST};
+  largest = 0;
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    cr_assert_eq(
+        kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, wrong[i], SIZE_MAX, &out),
+        KOP_ERR_CODEC);
+  }
+  cr_assert_eq(largest, 0);
+  cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){twice, 2 * len}, MOST, SIZE_MAX, &out),
+               KOP_ERR_CODEC);
+  cr_assert_eq(largest, 0);
+  cr_assert_eq(
+      kop_pulsar_decompress(codec, c, (kop_slice){twice, 2 * len}, 2 * MOST, SIZE_MAX, &out),
+      KOP_OK);
+  cr_assert_eq(memcmp(out.ptr + MOST, plain, MOST), 0);
+  free(twice);
+  free(packed);
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
+
+/* The most that each codec can make of its bytes is not taken for a lie: sixteen megabytes of one byte. */
+Test(entry_codec, what_compresses_best_is_decompressed) {
+  enum { BEST = 16 * 1024 * 1024 };
+  kop_pulsar_codec *codec = new_codec(NULL);
+  uint8_t *plain = calloc(1, BEST);
+  for (int32_t c = KOP_PULSAR_COMPRESSION_LZ4; c < CODECS; c++) {
+    size_t len;
+    uint8_t *packed = pack(codec, c, (kop_slice){plain, BEST}, &len);
+    kop_slice out;
+    cr_assert_eq(kop_pulsar_decompress(codec, c, (kop_slice){packed, len}, BEST, BEST, &out),
+                 KOP_OK, "codec %d, %zu bytes", c, len);
+    cr_assert_eq(out.len, BEST);
+    free(packed);
+  }
+  /* As a hostile sender would: blocks of zstd that are one repeated byte, four bytes each. */
+  enum { BLOCKS = 64, BLOCK = 128 * 1024 };
+  uint8_t frame[6 + 4 * BLOCKS] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x70};
+  for (uint32_t i = 0; i < BLOCKS; i++) {
+    uint32_t header = (uint32_t)BLOCK << 3 | 1u << 1 | (i == BLOCKS - 1);
+    for (int k = 0; k < 3; k++)
+      frame[6 + 4 * i + (uint32_t)k] = (uint8_t)(header >> (8 * k));
+  }
+  kop_slice out;
+  cr_assert_eq(kop_pulsar_decompress(codec, KOP_PULSAR_COMPRESSION_ZSTD,
+                                     (kop_slice){frame, sizeof frame}, BLOCKS * BLOCK, BEST, &out),
+               KOP_OK);
+  cr_assert_eq(memcmp(out.ptr, plain, BLOCKS * BLOCK), 0);
+  free(plain);
+  kop_pulsar_codec_free(codec);
+}
