@@ -5,8 +5,10 @@
  *    payload   [batch v2] [batch v2] [v1][v1][v0]           one batch as a rule; the offsets in them are worthless
  *    answer    [batch v2] [batch v2] [batch v2   ]          renumbered up to the entry's last offset
  *
- * A batch with magic 2 stays where it is and gets a head of its own. A run of older messages, and a batch whose last offset
- * delta contradicts its count (sarama wrote 0), is written anew with offsets 0, 1, 2, ...
+ * A batch with magic 2 stays where it is and gets a head of its own. A run of older messages, a batch whose last offset
+ * delta contradicts its count (sarama wrote 0), and one whose records do not count on as it says, is written anew with
+ * offsets 0, 1, 2, ... Whoever may send an entry may send any bytes under that property, so what consumers could not read
+ * (record/readable.h) makes the entry a hole.
  */
 #include <string.h>
 
@@ -15,14 +17,20 @@
 #include "record/builder.h"
 #include "record/ctx.h"
 #include "record/layout.h"
+#include "record/readable.h"
 
 typedef struct listing {
   kop_convert *c;
   kopi_reading *r;
   int32_t plain_records; /* producers and transactions are taken out */
   int64_t next;          /* offset, counted from 0, of the next batch */
-  uint64_t expanded;     /* bytes of records that were written anew, plain */
+  uint64_t expanded;     /* bytes of records that were looked at or written anew, plain */
 } listing;
+
+/* A batch that says nothing to its reader: its place is a hole. */
+static int is_left_out(const listing *l, const kop_batch_head *head) {
+  return l->plain_records && (head->attributes & KOP_BATCH_CONTROL) != 0;
+}
 
 static kop_status add_batch(listing *l, const uint8_t *batch, size_t size) {
   kop_convert *c = l->c;
@@ -35,9 +43,8 @@ static kop_status add_batch(listing *l, const uint8_t *batch, size_t size) {
   if (head.count < 0 || head.last_offset_delta < 0) return KOP_ERR_MALFORMED;
   int64_t base = l->next;
   l->next += (int64_t)head.last_offset_delta + 1;
+  if (is_left_out(l, &head)) return KOP_OK;
   if (l->plain_records) {
-    int control = (head.attributes & KOP_BATCH_CONTROL) != 0;
-    if (control) return KOP_OK; /* a hole */
     head.attributes &= (int16_t)~KOP_BATCH_TRANSACTIONAL;
     head.producer_id = -1;
     head.producer_epoch = -1;
@@ -58,6 +65,12 @@ static kop_status add_batch(listing *l, const uint8_t *batch, size_t size) {
   return c->list.status;
 }
 
+/* One entry may hold as many batches as its sender likes, so what they expand to is bounded for all together. */
+static kop_status account(listing *l, uint64_t plain) {
+  l->expanded += plain;
+  return l->expanded > l->c->max_bytes ? KOP_ERR_LIMIT : KOP_OK;
+}
+
 /* Writes one or several entries anew as one batch, which the converter owns. */
 static kop_status add_rebuilt(listing *l, const uint8_t *bytes, size_t len) {
   kop_convert *c = l->c;
@@ -74,17 +87,27 @@ static kop_status add_rebuilt(listing *l, const uint8_t *bytes, size_t len) {
   kopi_buf_put(&c->owned, &batch, sizeof batch);
   kop_batch_builder *b;
   status = kopi_ctx_builder(c->sets, &b);
-  if (status != KOP_OK) return status;
-  l->expanded += kopi_builder_plain(b);
-  if (l->expanded > c->max_bytes) return KOP_ERR_LIMIT;
-  return add_batch(l, batch, size);
+  if (status == KOP_OK) status = account(l, kopi_builder_plain(b));
+  return status == KOP_OK ? add_batch(l, batch, size) : status;
 }
 
-/* A batch whose deltas cannot be what its count says. */
-static int contradicts(const uint8_t *batch) {
+/* A batch with magic 2: as it stands, if consumers can read it so. */
+static kop_status take_batch(listing *l, const uint8_t *batch, size_t size) {
+  kop_convert *c = l->c;
   kop_batch_head head;
   kopi_head_load(batch, &head);
-  return head.count > head.last_offset_delta + INT64_C(1);
+  int contradicts = head.count > head.last_offset_delta + INT64_C(1);
+  int trusted = (l->r->options.flags & KOP_TO_KAFKA_TRUST_RECORDS) != 0;
+  if (trusted || is_left_out(l, &head)) {
+    return contradicts ? add_rebuilt(l, batch, size) : add_batch(l, batch, size);
+  }
+  kop_status status = kopi_convert_sets(c);
+  kopi_readable found;
+  if (status == KOP_OK) status = kopi_batch_readable(c->sets, batch, size, &found);
+  if (status != KOP_OK) return status;
+  if (found.renumber) return add_rebuilt(l, batch, size);
+  status = account(l, found.plain);
+  return status == KOP_OK ? add_batch(l, batch, size) : status;
 }
 
 static kop_status list_batches(listing *l) {
@@ -103,10 +126,7 @@ static kop_status list_batches(listing *l) {
     if (status != KOP_OK) return status;
     if (magic == 2) {
       if (at > run) status = add_rebuilt(l, bytes + run, at - run);
-      if (status == KOP_OK) {
-        status = contradicts(bytes + at) ? add_rebuilt(l, bytes + at, size)
-                                         : add_batch(l, bytes + at, size);
-      }
+      if (status == KOP_OK) status = take_batch(l, bytes + at, size);
       if (status != KOP_OK) return status;
       run = at + size;
     }

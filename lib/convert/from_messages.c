@@ -15,6 +15,7 @@
 #include "convert/property.h"
 #include "record/batch.h"
 #include "record/layout.h"
+#include "record/readable.h"
 #include "record/record2.h"
 
 typedef struct making {
@@ -29,6 +30,7 @@ typedef struct making {
   int64_t base_timestamp;
   int64_t max_timestamp;
   int32_t count;
+  const char *why; /* what to say if it fails */
 } making;
 
 /* A message's record, before it is written. */
@@ -39,7 +41,10 @@ typedef struct parts {
   int32_t header_count;
 } parts;
 
-/* The properties of a control record's message; those that are headers go on to the others. */
+/*
+ * The properties of a control record's message; those that are headers go on to the others. Any producer can forge them, so what
+ * they give is looked at before it becomes a control record, on which consumers and brokers act.
+ */
 static int take_control(making *m, const kop_pulsar_property *property, parts *out) {
   kop_slice *to = NULL;
   if (kopi_slice_equal(property->key, kopi_ctl_key_name)) to = &out->key;
@@ -93,6 +98,10 @@ static kop_status put_record(making *m, const kop_pulsar_message *message, int64
     if (status != KOP_OK) return status;
   }
   if (c->plain.status != KOP_OK) return c->plain.status;
+  if (m->control && !kopi_control_readable(&part.key, &part.value)) {
+    m->why = "a control record is malformed";
+    return KOP_ERR_MALFORMED;
+  }
   kop_record_in in = {.key = part.key, .value = part.value, .header_count = part.header_count};
   int64_t timestamp_delta = kopi_wrap_sub(timestamp, m->base_timestamp);
   int32_t offset_delta = (int32_t)(offset - m->base_offset);
@@ -225,6 +234,7 @@ kop_status kopi_read_messages(kop_convert *c, kopi_reading *r) {
       .plugin = r->answer->writer == KOP_CONVERT_BY_PLUGIN,
       .base_timestamp = -1,
       .max_timestamp = -1,
+      .why = "the messages cannot be read as a batch",
   };
   m.control = m.own && (r->facts.attributes & KOP_BATCH_CONTROL) != 0;
   m.keep = !m.own && (r->options.flags & KOP_TO_KAFKA_KEEP) != 0;
@@ -246,5 +256,5 @@ kop_status kopi_read_messages(kop_convert *c, kopi_reading *r) {
   }
   if (status == KOP_OK) status = finish(&m, r);
   if (status == KOP_OK || status == KOP_ERR_INVALID) return status;
-  return kopi_read_failed(c, r, status, "the messages cannot be read as a batch");
+  return kopi_read_failed(c, r, status, m.why);
 }

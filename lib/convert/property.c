@@ -22,6 +22,13 @@ static int is_escaped(kop_slice name) {
          memchr("tbnxy", name.ptr[PREFIX], 5) != NULL && name.ptr[PREFIX + 1] == '.';
 }
 
+/* 1 for a name that reading would not take for a header's as it stands. */
+static int needs_escape(kop_slice name) {
+  if (name.len < ESCAPED || memcmp(name.ptr, "kop.", PREFIX) != 0) return 0;
+  return is_escaped(name) || kopi_slice_equal(name, kopi_ctl_name) ||
+         kopi_slice_equal(name, kopi_ctl_key_name) || kopi_slice_equal(name, kopi_ctl_value_name);
+}
+
 kopi_property_form kopi_property_form_of(const kop_record_header *header, int native) {
   kop_slice name = header->key;
   kop_slice value = header->value;
@@ -39,7 +46,7 @@ kopi_property_form kopi_property_form_of(const kop_record_header *header, int na
   } else if (!kopi_is_text(value)) {
     form.escape = 'b';
     form.value_len = kopi_base64_size(value.len, 0);
-  } else if (is_escaped(name)) {
+  } else if (needs_escape(name)) {
     form.escape = 't';
   } else {
     form.key_len = name.len;

@@ -3,7 +3,7 @@
  *
  *    header                                     property
  *    name text, value text                      NAME            = value
- *    the same, the name looks like one below    kop.t.NAME      = value
+ *    the same, the name is one of those below   kop.t.NAME      = value
  *    name text, value not                       kop.b.NAME      = base64(value)
  *    name text, value null                      kop.n.NAME      = ""
  *    name not text                              kop.x.B64(NAME) = base64(value)
@@ -14,7 +14,7 @@
  * The messages of control records have properties of their own, which are no headers:
  *
  *    kop.ctl = commit, abort or other           for native consumers, who pass such messages over
- *    kop.ctl.key, kop.ctl.value = base64        the record; a null one is left out
+ *    kop.ctl.key, kop.ctl.value = base64        the record; a null value is left out
  */
 #ifndef KOPI_CONVERT_PROPERTY_H
 #define KOPI_CONVERT_PROPERTY_H

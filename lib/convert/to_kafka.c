@@ -21,7 +21,8 @@
 #include "record/layout.h"
 
 enum {
-  KNOWN_FLAGS = KOP_TO_KAFKA_TRUST_CRC | KOP_TO_KAFKA_TRANSACTIONS | KOP_TO_KAFKA_KEEP,
+  KNOWN_FLAGS = KOP_TO_KAFKA_TRUST_CRC | KOP_TO_KAFKA_TRANSACTIONS | KOP_TO_KAFKA_KEEP |
+                KOP_TO_KAFKA_TRUST_RECORDS,
   /* Pulsar's marker types (pulsar-common's MarkerType). */
   MARKER_COMMIT = 21,
   MARKER_ABORT = 22

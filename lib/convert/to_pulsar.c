@@ -17,10 +17,12 @@
 #include "convert/writing.h"
 #include "record/batch.h"
 #include "record/layout.h"
+#include "record/readable.h"
 
 enum {
   DEFAULT_ENTRY = 5 * 1024 * 1024,
-  RESERVED_FLAGS = ~(KOP_TO_PULSAR_TRUST_CRC | KOP_TO_PULSAR_COUNT_MESSAGES | KOP_TO_PULSAR_RESTORE)
+  RESERVED_FLAGS = ~(KOP_TO_PULSAR_TRUST_CRC | KOP_TO_PULSAR_COUNT_MESSAGES |
+                     KOP_TO_PULSAR_RESTORE | KOP_TO_PULSAR_TRUST_RECORDS)
 };
 
 void kop_to_pulsar_options_init(kop_to_pulsar_options *options, size_t size) {
@@ -50,6 +52,10 @@ static kop_status check_options(const kop_to_pulsar_options *o) {
 
 /* ---- the records of the batch -------------------------------------------------------------------- */
 
+static kop_status expands(kop_convert *c) {
+  return kopi_convert_fail(c, KOP_ERR_LIMIT, "the batch expands beyond max_bytes");
+}
+
 /* Decompresses the records behind each other into `plain`. */
 static kop_status decompress(kopi_writing *j, int32_t codec, const uint8_t *bytes, size_t len) {
   kop_convert *c = j->c;
@@ -57,9 +63,7 @@ static kop_status decompress(kopi_writing *j, int32_t codec, const uint8_t *byte
   if (status == KOP_OK) status = kopi_decoder_begin(c->decoder, codec, 2, bytes, len);
   size_t step = len * 4 < 64 * 1024 ? 64 * 1024 : len * 4;
   for (size_t n = 1; status == KOP_OK && n != 0;) {
-    if (c->plain.len > c->max_bytes) {
-      return kopi_convert_fail(c, KOP_ERR_LIMIT, "the batch expands beyond max_bytes");
-    }
+    if (c->plain.len > c->max_bytes) return expands(c);
     size_t room = c->plain.cap - c->plain.len;
     if (room < 4096) room = step;
     if (room > c->max_bytes + 1) room = c->max_bytes + 1;
@@ -110,6 +114,8 @@ static kop_status open_batch(kopi_writing *j, kopi_cursor *first) {
     records = c->plain.data;
     j->end = records + c->plain.len;
   }
+  /* It would come back with a head as large as the one it has, or not at all. */
+  if ((size_t)(j->end - records) + KOP_BATCH_HEAD_SIZE > c->max_bytes) return expands(c);
   *first = (kopi_cursor){.p = records};
   return KOP_OK;
 }
@@ -164,6 +170,7 @@ static kop_status fill(const kopi_writing *j, kopi_cursor *at, size_t most, kopi
                        kopi_buf *out) {
   int restore = (j->options.flags & KOP_TO_PULSAR_RESTORE) != 0;
   int plain = j->compression == KOP_PULSAR_COMPRESSION_NONE;
+  int control = (j->head.attributes & KOP_BATCH_CONTROL) != 0;
   *s = (kopi_piece){.from = *at, .first_timestamp = -1, .max_timestamp = -1};
   size_t start = out->len;
   most += start;
@@ -173,6 +180,9 @@ static kop_status fill(const kopi_writing *j, kopi_cursor *at, size_t most, kopi
     const uint8_t *next;
     kop_status status = parse_record(j, at, &r, &next);
     if (status != KOP_OK) return kopi_convert_fail(j->c, status, "a record is malformed");
+    if (control && !kopi_control_readable(&r.key, &r.value)) {
+      return kopi_convert_fail(j->c, KOP_ERR_MALFORMED, "a control record is malformed");
+    }
     if (at->delta != r.offset_delta && !put_holes(at, r.offset_delta, most, out)) break;
     int64_t timestamp = kopi_wrap_add(j->head.base_timestamp, r.timestamp_delta);
     if (restore) {
@@ -230,10 +240,11 @@ static kop_status one_append(const kopi_writing *j, const kopi_piece *s) {
 /* Plain pieces go straight into what is given out. */
 static kop_status make_plain(kopi_writing *j, kopi_cursor *at) {
   kopi_buf *out = &j->c->data;
+  size_t most = j->budget < j->c->max_bytes ? j->budget : j->c->max_bytes;
   do {
     kopi_piece s;
     size_t start = out->len;
-    kop_status status = fill(j, at, j->budget, &s, out);
+    kop_status status = fill(j, at, most, &s, out);
     if (status != KOP_OK) return status;
     int done = at_end(j, at);
     if (s.num_messages == 0) return too_large(j);
@@ -258,6 +269,7 @@ static kop_status make_compressed(kopi_writing *j, kopi_cursor *at, size_t *most
     if (status != KOP_OK) return status;
     if (s.num_messages == 0) return too_large(j);
     kop_slice plain = {messages->data + start, messages->len - start};
+    if (plain.len > c->max_bytes) return too_large(j);
     kop_slice packed;
     status = kop_pulsar_compress(c->pulsar_codec, j->compression, j->options.level, plain, &packed);
     messages->len = start;
@@ -292,6 +304,27 @@ static kop_status make_all_compressed(kopi_writing *j, kopi_cursor *at) {
   return status;
 }
 
+/* Refuses what no consumer could read, since it would come back as a hole. */
+static kop_status look_inside(const kopi_writing *j) {
+  kop_convert *c = j->c;
+  kop_status status = kopi_convert_sets(c);
+  kopi_readable found;
+  if (status == KOP_OK) status = kopi_batch_readable(c->sets, j->batch, j->len, &found);
+  if (status == KOP_ERR_TRUNCATED) status = KOP_ERR_MALFORMED;
+  if (status == KOP_OK && found.plain > c->max_bytes) status = KOP_ERR_LIMIT;
+  switch (status) {
+  case KOP_OK:
+  case KOP_ERR_NOMEM:
+    return status;
+  case KOP_ERR_LIMIT:
+    return expands(c);
+  case KOP_ERR_MALFORMED:
+    return kopi_convert_fail(c, status, "a record is malformed");
+  default:
+    return kopi_convert_fail(c, status, "the batch cannot be decompressed");
+  }
+}
+
 /* The batch as it is, under a head. */
 static kop_status make_verbatim(kopi_writing *j) {
   kopi_piece s = {
@@ -301,6 +334,10 @@ static kop_status make_verbatim(kopi_writing *j) {
   };
   if (j->len > j->budget) {
     return kopi_convert_fail(j->c, KOP_ERR_LIMIT, "the batch is larger than an entry may be");
+  }
+  if ((j->options.flags & KOP_TO_PULSAR_TRUST_RECORDS) == 0) {
+    kop_status status = look_inside(j);
+    if (status != KOP_OK) return status;
   }
   return kopi_entry_add(j, &s, (kop_slice){j->batch, j->len}, j->len, 1);
 }

@@ -28,6 +28,14 @@ build=${1:-build}
     goal("allocations of conversion once its buffers have grown", "none", allocations, allocations == 0)
   }'
 echo
+"$build/bench_convert" kafka | awk '
+  BEGIN {
+    print "| batch in an entry of Kafka\x27s format | to Kafka unseen, ns a message | looked at, ns a message | looked at, us an entry, p50 |"
+    print "|---|---|---|---|"
+  }
+  { printf "| %s, %d records | %.1f | %.1f | %.1f |\n", $1, $2, $3, $4, $6; allocations += $5 }
+  END { if (allocations > 0) print "allocations: " allocations }'
+echo
 "$build/bench_convert" send | awk '
   BEGIN {
     print "| batch | convert, ns a message | and send, head ready | and send by metadata | the one to the other |"

@@ -1,12 +1,15 @@
 /*
- * Any entry as Kafka batches: what comes out is whole, in its range, and can be made an entry again.
+ * Any entry as Kafka batches: what comes out is whole, in its range, read by every consumer, and can be made an entry again.
  *
- * Input: one byte of choices, one for the number of offsets, then the entry. Bit 0: put the entry's checksum right first; bits 1 and
- * 2: kop_to_kafka_options::flags 2 and 4; bits 3 to 5: codec.
+ * Input: one byte of choices, one for the number of offsets, then the entry. Bit 0: put checksums right first, the entry's and those of
+ * batches in it; bits 1 and 2: kop_to_kafka_options::flags 2 and 4; bits 3 to 5: codec; bit 6: the records are trusted.
  */
 #include <kop/convert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "support/consumer.h"
+#include "support/reseal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,24 +49,29 @@ static void reseal_entry(uint8_t *p, size_t len) {
     p[2 + i] = (uint8_t)(crc >> (24 - 8 * i));
 }
 
-/* Records in a batch that this library wrote; -1 in one that it only passes on and that cannot be read. */
-static int32_t count_records(const uint8_t *batch, size_t len, int built) {
-  static kop_record_ctx *ctx;
-  if (ctx == NULL && kop_record_ctx_new(NULL, &ctx) != KOP_OK) abort();
-  kop_status status = kop_record_begin(ctx, batch, len);
-  int32_t n = 0;
-  kop_record record;
-  while (status == KOP_OK && (status = kop_record_next(ctx, &record)) == KOP_OK)
-    n++;
-  if (status == KOP_ERR_NOT_FOUND) return n;
-  if (built) abort();
-  return -1;
+/* A payload of Kafka's format that is not compressed. */
+static void reseal_batches(uint8_t *entry, size_t len) {
+  kop_pulsar_entry read;
+  if (kop_pulsar_entry_read(entry, len, 0, &read) != KOP_OK) return;
+  uint8_t *p = entry + (read.payload.ptr - entry);
+  for (size_t at = 0, size; at < read.payload.len; at += size) {
+    if (kop_batch_next(p + at, read.payload.len - at, &size, NULL) != KOP_OK) break;
+    reseal(p + at, size);
+  }
 }
 
-static void back_to_pulsar(const uint8_t *batch, size_t len, int32_t count, int restore) {
+static const char *refuses(const uint8_t *batch, size_t len) {
+  static kop_record_ctx *ctx;
+  if (ctx == NULL && kop_record_ctx_new(NULL, &ctx) != KOP_OK) abort();
+  return consumer_refuses(ctx, batch, len);
+}
+
+static void back_to_pulsar(const uint8_t *batch, size_t len, int32_t count, int restore,
+                           int32_t format) {
   kop_to_pulsar_options o;
   kop_to_pulsar_options_init(&o, sizeof o);
   o.flags = restore ? KOP_TO_PULSAR_RESTORE : 0;
+  o.format = format;
   const kop_convert_entry *entries;
   size_t n;
   kop_status status = kop_convert_to_pulsar(converter(1), batch, len, &o, &entries, &n);
@@ -82,10 +90,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uint8_t *entry = malloc(len == 0 ? 1 : len);
   if (entry == NULL) return 0;
   memcpy(entry, data + 2, len);
-  if ((choices & 1) != 0) reseal_entry(entry, len);
+  if ((choices & 1) != 0) {
+    reseal_batches(entry, len);
+    reseal_entry(entry, len);
+  }
   kop_to_kafka_options o;
   kop_to_kafka_options_init(&o, sizeof o);
   o.flags = choices & (KOP_TO_KAFKA_TRANSACTIONS | KOP_TO_KAFKA_KEEP);
+  int trusted = (choices & 64) != 0;
+  if (trusted) o.flags |= KOP_TO_KAFKA_TRUST_RECORDS;
   o.codec = (choices >> 3) % 6 - 1;
   const int64_t first = 1000000;
   kop_convert_answer answer;
@@ -106,10 +119,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(batch, b->head.ptr, b->head.len);
     memcpy(batch + b->head.len, b->records.ptr, b->records.len);
     if (kop_batch_check_crc(batch, total) != KOP_OK) abort();
-    int32_t count = count_records(batch, total, answer.format == KOP_CONVERT_PULSAR);
-    if (answer.format == KOP_CONVERT_PULSAR) {
-      if (count != b->count) abort();
-      back_to_pulsar(batch, total, count, (o.flags & KOP_TO_KAFKA_KEEP) != 0);
+    if (!trusted || answer.format == KOP_CONVERT_PULSAR) {
+      if (refuses(batch, total) != NULL) abort();
+      back_to_pulsar(batch, total, b->count, (o.flags & KOP_TO_KAFKA_KEEP) != 0,
+                     KOP_CONVERT_PULSAR);
+      back_to_pulsar(batch, total, b->count, 0, KOP_CONVERT_KAFKA);
     }
     free(batch);
   }

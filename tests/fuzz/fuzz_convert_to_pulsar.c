@@ -1,11 +1,13 @@
 /*
- * Any Kafka batch as entries: they are within their bound, follow each other, and give the same batch again.
+ * Any Kafka batch as entries: they are within their bound, follow each other, and give the same batch again, which every consumer
+ * reads.
  *
  * Choices: bit 1 base64 keys, bit 2 restore, bits 3 to 5 compression, bit 6 small entries, bit 7 Kafka's format.
  */
 #include <kop/convert.h>
 
 #include "record_input.h"
+#include "support/consumer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,6 +48,7 @@ static int32_t read_back(const kop_convert_entry *e, uint8_t **batch, size_t *le
     if (*batch == NULL) abort();
     memcpy(*batch, b->head.ptr, b->head.len);
     memcpy(*batch + b->head.len, b->records.ptr, b->records.len);
+    if (consumer_refuses(record_input_ctx(), *batch, *len) != NULL) abort();
   } else if (answer.reason != KOP_HOLE_LIMIT && answer.reason != KOP_HOLE_COMPACTED) {
     abort();
   }
@@ -96,12 +99,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if (entries[i].head.len + entries[i].payload.len > o.max_entry_bytes) abort();
       delta += entries[i].num_messages;
       count += entries[i].count;
-      if (o.format == KOP_CONVERT_KAFKA) continue;
       uint8_t *batch;
       size_t len = 0;
       int32_t back = read_back(&entries[i], &batch, &len);
       if (batch != NULL && back != entries[i].count) abort();
-      if (batch != NULL && n == 1 && o.flags == 0 && o.compression == 0)
+      if (batch == NULL && o.format == KOP_CONVERT_KAFKA) abort();
+      if (batch != NULL && n == 1 && o.flags == 0 && o.compression == 0 && o.format == 0)
         again(batch, len, &entries[i], &o);
       free(batch);
     }

@@ -888,6 +888,7 @@ public final class RecordOracle {
     downConvert(seed + 1);
     validateGood(seed + 2);
     validateBroken(seed + 3, Integer.parseInt(args[2]));
+    ForeignOracle.run(seed + 4, Integer.parseInt(args[2]));
     toPeer.close();
     if (peer.waitFor() != 0) same(false, "record_peer ended with status " + peer.exitValue());
     byRule.forEach((name, n) -> System.out.println("  " + n + " cases by the rule: " + name));

@@ -10,11 +10,13 @@
  *    3 build      options, records                    the batch
  *    4 down       magic i8, first offset i64, bytes   the message set
  *    5 empty      base i64, last i64, epoch i32       the batch
+ *    6 entry      property name and value, number     why it is a hole i32 (KOP_HOLE_), and else the batches that kop_convert_to_kafka()
+ *                 of messages i32, payload            makes of a Pulsar entry like that, whose offsets begin with 0
  *
  * The dump of a record: offset i64, timestamp i64, timestamp type i8, sequence i32, key, value (length i32 or -1, bytes), header
  * count i32, headers alike, control type i32 and coordinator epoch i32 (-1 each outside control batches).
  */
-#include <kop/record.h>
+#include <kop/convert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,6 +252,38 @@ static kop_status empty(in *i, out *o) {
   return status;
 }
 
+static kop_status entry(in *i, out *o) {
+  static kop_convert *convert;
+  if (convert == NULL && kop_convert_new(NULL, &convert) != KOP_OK) die("no converter");
+  kop_pulsar_property property = {.key = get_slice(i)};
+  property.value = get_slice(i);
+  kop_pulsar_metadata md;
+  kop_pulsar_metadata_init(&md);
+  md.present = KOP_PULSAR_HAS_PRODUCER_NAME | KOP_PULSAR_HAS_SEQUENCE_ID |
+               KOP_PULSAR_HAS_PUBLISH_TIME | KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
+  md.producer_name = (kop_slice){(const uint8_t *)"forger", 6};
+  md.num_messages_in_batch = get_i32(i);
+  kop_slice payload = get_rest(i);
+  uint8_t head[1024];
+  size_t len;
+  kop_status status =
+      kop_pulsar_entry_write(&md, &property, 1, &payload, 1, head, sizeof head, &len);
+  if (status != KOP_OK) return status;
+  out whole = {0};
+  put(&whole, head, len);
+  put(&whole, payload.ptr, payload.len);
+  kop_convert_answer answer;
+  status = kop_convert_to_kafka(convert, whole.ptr, whole.len, 0, md.num_messages_in_batch - 1,
+                                NULL, &answer);
+  if (status == KOP_OK) put_int(o, (uint64_t)answer.reason, 4);
+  for (size_t k = 0; status == KOP_OK && k < answer.batches_count; k++) {
+    put(o, answer.batches[k].head.ptr, answer.batches[k].head.len);
+    put(o, answer.batches[k].records.ptr, answer.batches[k].records.len);
+  }
+  free(whole.ptr);
+  return status;
+}
+
 static kop_status serve(kop_record_ctx *ctx, in *i, out *o) {
   switch (get_int(i, 1)) {
   case 1:
@@ -262,6 +296,8 @@ static kop_status serve(kop_record_ctx *ctx, in *i, out *o) {
     return down(ctx, i, o);
   case 5:
     return empty(i, o);
+  case 6:
+    return entry(i, o);
   default:
     die("unknown op");
     return KOP_ERR_UNSUPPORTED;

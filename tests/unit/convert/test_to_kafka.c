@@ -277,7 +277,7 @@ Test(to_kafka, the_last_message_has_the_last_offset) {
   o.codec = 9;
   cr_assert_eq(kop_convert_to_kafka(c, NULL, 0, 0, 0, &o, &answer), KOP_ERR_INVALID);
   o.codec = 0;
-  o.flags = 8;
+  o.flags = 16;
   cr_assert_eq(kop_convert_to_kafka(c, NULL, 0, 0, 0, &o, &answer), KOP_ERR_INVALID);
   kop_convert_free(c);
 }
@@ -450,7 +450,7 @@ Test(to_kafka, what_is_dropped_is_counted_as_far_as_the_counter_goes) {
   kop_pulsar_metadata md = metadata("");
   md.present |= KOP_PULSAR_HAS_NUM_MESSAGES_IN_BATCH;
   bytes e = make_entry(&md, "entry.format", "kafka", (kop_slice){all.ptr, all.len});
-  kop_convert_answer answer = answer_of(c, e, 7, 7, 0);
+  kop_convert_answer answer = answer_of(c, e, 7, 7, KOP_TO_KAFKA_TRUST_RECORDS);
   cr_assert_eq(answer.batches_count, 1);
   cr_assert_eq(answer.dropped, INT32_MAX);
   free(e.ptr);

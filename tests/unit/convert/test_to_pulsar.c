@@ -496,7 +496,7 @@ Test(to_pulsar, damaged_batches_and_wrong_options_are_refused) {
   o.key = 2;
   cr_assert_eq(convert(c, batch, &o), KOP_ERR_INVALID);
   o.key = 0;
-  o.flags = 8;
+  o.flags = 16;
   cr_assert_eq(convert(c, batch, &o), KOP_ERR_INVALID);
   free(batch.ptr);
   kop_convert_free(c);
