@@ -45,10 +45,12 @@ static const char *effect_word(int32_t effect) {
   }
 }
 
+/* A name of Kafka's that kopd gives a default or a use of its own stands in kopd's table only. */
 static void settings_of(int32_t scope) {
   kop_config_info info = {.size = sizeof info};
   puts("| setting | default | in force | what it does |\n| --- | --- | --- | --- |");
   for (uint32_t i = 0; kop_config_at(scope, i, &info) == KOP_OK; i++) {
+    if (scope == KOP_CONFIG_BROKER && kopd_own_setting_named(info.name) != NULL) continue;
     printf("| `%s` | ", info.name);
     cell(info.default_value == NULL ? "null" : info.default_value);
     printf(" | %s | ", effect_word(info.effect));
@@ -61,7 +63,7 @@ static void settings_of(int32_t scope) {
 int main(void) {
   puts("### kopd's own settings\n");
   own_settings();
-  puts("\n### Broker settings, as Kafka names them\n");
+  puts("\n### Other broker settings, as Kafka names them\n");
   settings_of(KOP_CONFIG_BROKER);
   puts("\n### Topic settings\n");
   settings_of(KOP_CONFIG_TOPIC);

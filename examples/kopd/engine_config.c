@@ -31,10 +31,14 @@ static kop_config_entry *broker_settings(const kopd_properties *s, uint32_t *cou
   return entries;
 }
 
+static int64_t number(const kopd_properties *s, const char *name, int64_t otherwise) {
+  const kopd_property *given = kopd_properties_get(s, name);
+  return given != NULL ? strtoll(given->value, NULL, 10) : otherwise;
+}
+
 static uint64_t idle_ns(const kopd_properties *s) {
-  const kopd_property *idle = kopd_properties_get(s, "connections.max.idle.ms");
-  long long ms = idle != NULL ? strtoll(idle->value, NULL, 10) : 600000;
-  return ms <= 0 ? 0 : (uint64_t)ms * 1000000u;
+  int64_t ms = number(s, "connections.max.idle.ms", 600000);
+  return ms <= 0 ? 0 : (uint64_t)ms > UINT64_MAX / 1000000u ? UINT64_MAX : (uint64_t)ms * 1000000u;
 }
 
 int kopd_engine_make(const kopd_options *options, const kopd_store *store, int32_t node_id,
@@ -66,6 +70,8 @@ int kopd_engine_make(const kopd_options *options, const kopd_store *store, int32
   config.max_reply_bytes_total = options->max_reply_bytes_total;
   config.stalled_frame_ns = options->stalled_request_ms * 1000000u;
   config.max_partitions = options->max_partitions;
+  config.max_fetch_sessions = (uint32_t)number(
+      &options->settings, "max.incremental.fetch.session.cache.slots", config.max_fetch_sessions);
   config.idle_ns = idle_ns(&options->settings);
   kop_status status = kop_engine_new(&config, now, out);
   if (status != KOP_OK) {

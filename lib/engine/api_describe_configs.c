@@ -6,6 +6,7 @@
  * that could be asked for with an empty node id: that answer is empty. Loggers, client metrics and groups have no settings.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "engine/answer.h"
@@ -100,21 +101,54 @@ static bool describe_topic(kop_engine *e, describe *d, const resource_request *f
   return true;
 }
 
-/* The layers of a node's setting; those that the engine's config carries in place of the settings are put in front. */
-static uint32_t node_layers(const kop_engine *e, const describe *d, const kopi_config_row *row,
-                            kopi_config_layer layers[KOPI_CONFIG_LAYERS]) {
+/*
+ * What the engine's config carries in place of a setting, as text; null for all other settings. It is this that is in force: the embedder may
+ * have lowered what was asked for, or have a default of its own.
+ */
+static kop_slice carried(const kop_engine *e, const describe *d, const kopi_config_row *row) {
+  const struct {
+    const char *name;
+    uint64_t value;
+  } limits[] = {
+      {"connections.max.idle.ms", e->cfg.idle_ns / 1000000u},
+      {"max.connections", e->cfg.max_connections},
+      {"max.incremental.fetch.session.cache.slots", e->cfg.max_fetch_sessions},
+      {"queued.max.request.bytes", e->pools[KOPI_POOL_LARGE].limit},
+  };
   kop_slice name = kopi_text(row->name);
-  kop_slice own = {.ptr = NULL};
   if (kopi_slice_equal(name, kopi_text("node.id")) ||
       kopi_slice_equal(name, kopi_text("broker.id")))
-    own = kopi_text(d->node_id);
-  if (kopi_slice_equal(name, kopi_text("log.dirs")) && e->cfg.log_dir.len > 0) own = e->cfg.log_dir;
+    return kopi_text(d->node_id);
+  if (kopi_slice_equal(name, kopi_text("log.dirs")) && e->cfg.log_dir.len > 0)
+    return e->cfg.log_dir;
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    if (kopi_slice_equal(name, kopi_text(limits[i].name)))
+      return kopi_answer_text(d->r, "%llu", (unsigned long long)limits[i].value);
+  }
+  return (kop_slice){.ptr = NULL};
+}
+
+/* Two ways to write one limit: idle connections are kept for ever with 0 and below. */
+static bool says_the_same(const kopi_config_row *row, kop_slice value, kop_slice own) {
+  int64_t a, b;
+  if (kopi_slice_equal(value, own)) return true;
+  if (!kopi_config_number(value, &a) || !kopi_config_number(own, &b)) return false;
+  bool endless = strcmp(row->name, "connections.max.idle.ms") == 0 && a <= 0 && b <= 0;
+  return a == b || endless;
+}
+
+/* The layers of a node's setting, what is in force in front. */
+static uint32_t node_layers(const kop_engine *e, const describe *d, const kopi_config_row *row,
+                            kopi_config_layer layers[KOPI_CONFIG_LAYERS]) {
   uint32_t n = kopi_node_config_layers(&e->settings, row, layers);
-  if (own.ptr == NULL || (n > 0 && layers[0].source == KOPI_SOURCE_NODE)) return n;
-  for (uint32_t i = n; i > 0; i--)
+  kop_slice own = carried(e, d, row);
+  if (own.ptr == NULL || (n > 0 && says_the_same(row, layers[0].value, own))) return n;
+  bool given = n > 0 && layers[0].source == KOPI_SOURCE_NODE;
+  for (uint32_t i = n; i > 0 && !given; i--)
     layers[i] = layers[i - 1];
-  layers[0] = (kopi_config_layer){.name = name, .value = own, .source = KOPI_SOURCE_NODE};
-  return n + 1;
+  layers[0] =
+      (kopi_config_layer){.name = kopi_text(row->name), .value = own, .source = KOPI_SOURCE_NODE};
+  return given ? n : n + 1;
 }
 
 static bool describe_node(kop_engine *e, describe *d, const resource_request *from,

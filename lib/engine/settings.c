@@ -207,7 +207,6 @@ kop_status kopi_settings_init(kopi_settings *s, const kop_config_entry *entries,
   s->fetch_max_bytes = node_number(s, "fetch.max.bytes");
   s->producer_id_expiration_ms = node_number(s, "producer.id.expiration.ms");
   s->num_partitions = (int32_t)node_number(s, "num.partitions");
-  s->fetch_session_slots = (int32_t)node_number(s, "max.incremental.fetch.session.cache.slots");
   s->describe_partitions_max = (int32_t)node_number(s, "max.request.partition.size.limit");
   s->auto_create_topics = node_flag(s, "auto.create.topics.enable");
   s->delete_topic_enable = node_flag(s, "delete.topic.enable");

@@ -37,7 +37,6 @@ typedef struct kopi_settings {
   int64_t fetch_max_bytes;
   int64_t producer_id_expiration_ms;
   int32_t num_partitions;
-  int32_t fetch_session_slots;
   int32_t describe_partitions_max; /* in one answer of DescribeTopicPartitions */
   bool auto_create_topics;
   bool delete_topic_enable;

@@ -1,5 +1,6 @@
 """Limits that are set through kopd, at their edges: what passes, what is refused, and that others are not hurt."""
 
+import resource
 import subprocess
 import threading
 import unittest
@@ -101,6 +102,35 @@ class Partitions(unittest.TestCase):
             kopd.start()
             with kopd.connect() as c:
                 self.assertEqual(len(topics_of(c)["t"][1]), 3)
+
+
+class Shown(unittest.TestCase):
+    """DescribeConfigs of a node shows the limits that it keeps."""
+
+    NAMES = ("max.connections", "queued.max.request.bytes", "max.incremental.fetch.session.cache.slots",
+             "connections.max.idle.ms", "node.id")
+
+    def shown(self, *settings, nodes=1):
+        with Kopd(store="memory:", nodes=nodes, settings=settings) as kopd:
+            with kopd.connect(nodes - 1) as c:
+                answer = kafka.described(c.call(kafka.describe_node(nodes, self.NAMES)))
+        return tuple(answer[name][0] for name in self.NAMES)
+
+    def test_defaults(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        most = self.shown()
+        self.assertEqual(most[1:], ("268435456", "1000", "600000", "1"))
+        if hard == resource.RLIM_INFINITY or hard > 11000:
+            self.assertEqual(most[0], "10000")
+
+    def test_given(self):
+        self.assertEqual(self.shown("max.connections=7", "queued.max.request.bytes=200000000",
+                                    "max.incremental.fetch.session.cache.slots=5",
+                                    "connections.max.idle.ms=9000", nodes=3),
+                         ("7", "200000000", "5", "9000", "3"))
+
+    def test_no_limit_is_none_that_is_kept(self):
+        self.assertEqual(self.shown("queued.max.request.bytes=-1")[1], "268435456")
 
 
 if __name__ == "__main__":

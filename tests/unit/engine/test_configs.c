@@ -118,6 +118,57 @@ Test(describe_configs, node_is_read_only) {
   kh_stop(&h);
 }
 
+static void limits_given(kop_engine_config *config) {
+  static kop_config_entry own[4];
+  own[0] = (kop_config_entry){kh_text("max.connections"), kh_text("500")};
+  own[1] = (kop_config_entry){kh_text("queued.max.request.bytes"), kh_text("-1")};
+  own[2] = (kop_config_entry){kh_text("connections.max.idle.ms"), kh_text("-7")};
+  own[3] = (kop_config_entry){kh_text("node.id"), kh_text("77")};
+  config->broker_configs = own;
+  config->broker_configs_count = 4;
+  config->max_connections = 20;
+  config->idle_ns = 0;
+  config->max_fetch_sessions = 3;
+}
+
+static void limits_as_kafka(kop_engine_config *config) {
+  config->max_connections = INT32_MAX;
+}
+
+static void expect(const char *name, const char *value, int8_t source, int32_t layers) {
+  const shown *s = find(0, name);
+  cr_assert_str_eq(cat_text(s->value), value, "%s is %s", name, cat_text(s->value));
+  cr_assert_eq(s->config_source, source, "%s", name);
+  cr_assert_eq(s->synonyms.len, layers, "%s", name);
+  cr_assert_str_eq(cat_text(s->synonyms.ptr[0].value), value, "%s", name);
+}
+
+Test(describe_configs, what_is_shown_of_a_limit_is_what_is_in_force) {
+  cat c;
+  kh h;
+  asked node = resource(4, "1", NULL, -1);
+  cat_start(&c, &h, NULL);
+  describe(&c, kh_connect(&h), 4, &node, 1, true);
+  expect("max.connections", "10000", 4, 2);
+  expect("queued.max.request.bytes", "268435456", 4, 2);
+  expect("connections.max.idle.ms", "600000", 5, 1);
+  expect("max.incremental.fetch.session.cache.slots", "1000", 5, 1);
+  expect("node.id", "1", 4, 1);
+  kh_stop(&h);
+  cat_start(&c, &h, limits_given);
+  describe(&c, kh_connect(&h), 4, &node, 1, true);
+  expect("max.connections", "20", 4, 2);
+  expect("queued.max.request.bytes", "268435456", 4, 2);
+  expect("connections.max.idle.ms", "-7", 4, 2);
+  expect("max.incremental.fetch.session.cache.slots", "3", 4, 2);
+  expect("node.id", "1", 4, 1);
+  kh_stop(&h);
+  cat_start(&c, &h, limits_as_kafka);
+  describe(&c, kh_connect(&h), 4, &node, 1, true);
+  expect("max.connections", "2147483647", 5, 1);
+  kh_stop(&h);
+}
+
 Test(describe_configs, what_there_is_not) {
   const struct {
     int8_t type;
