@@ -27,7 +27,8 @@ made anew for each message as in Kafka; libkop decodes into an arena that is use
     "record": ("Record batches", """Validating (what a broker does to a produced batch) and iterating (what a consumer does) beside Kafka's
 classes on the same bytes."""),
     "store": ("The file store", """Beside one bare shared file that takes the same batches for 1,000 partitions with one `writev` and, if durable,
-one `fdatasync` a commit; the store has up to four commits in flight, which one sync may cover. Filled, then turned
+one `fdatasync` a commit; not durable, a second thread syncs each full file, as the store does with its own. The store
+has up to four commits in flight, which one sync may cover. Filled, then turned
 over three times by retention; commits are timed one by one."""),
     "convert": ("Conversion to Pulsar and back", """One Kafka batch to one Pulsar entry and an entry to a batch, on one core, the checksums of
 both included; "-key" has keys of 10 bytes. Compressed batches are decompressed and compressed anew each way. The second
