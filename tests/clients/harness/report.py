@@ -98,7 +98,7 @@ class Report:
             " and ".join(f"`{store}:`" for store in self.stores)
             + ". What each cell asks and compares is written in `tests/clients/harness/cells.py`:",
             "every record is compared in key, value, headers, timestamp, partition and offset, by",
-            "the client itself and by Kafka's newest Java client. A cell says yes if it passes",
+            "the client itself and by Kafka's Java client 4.3.1. A cell says yes if it passes",
             "with each store. `make test-clients SERVER=kafka` asks the same of Apache Kafka.",
             "",
             f"`{self.last_line()}`",
