@@ -146,9 +146,9 @@ static void search(kop_engine *e, list_item *item, bool waited, kop_now now) {
   }
   uint32_t bytes = SEARCH_BYTES;
   bool there = kopi_read_is_there(p, item->position);
-  if (!there && !kopi_room_grant(e, bytes, waited, &bytes)) {
+  if (!there && !kopi_room_grant(e, false, bytes, waited, &bytes)) {
     item->room.go = on_room;
-    kopi_room_wait(e, &item->room, now);
+    kopi_room_wait(e, false, &item->room, now);
     return;
   }
   item->waiter.ready = on_read;

@@ -152,10 +152,10 @@ kop_status kop_engine_sent(kop_engine *e, uint64_t token, uint64_t bytes, kop_no
   return KOP_OK;
 }
 
+/* A cancelled SEND is followed by conn_closed; there is nothing else to do about it. */
 static void on_sent(kop_engine *e, kopi_op *op, const kop_completion *done, kop_now now) {
-  (void)
-      done; /* a cancelled SEND is followed by conn_closed; there is nothing else to do about it */
   kopi_conn *c = op->owner;
+  if (c->send_lends && done->outcome == KOP_DONE) c->has_taken = true;
   take(c, op->body.send.bytes, now);
   c->send = NULL;
   c->active_ns = now.mono_ns;

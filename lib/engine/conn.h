@@ -55,6 +55,7 @@ struct kopi_conn {
   kop_slice *slices; /* of a SEND of several replies */
   uint32_t slices_cap;
   bool send_lends;     /* that SEND holds bytes of READs */
+  bool has_taken;      /* some such SEND has left: it reads what it asks for */
   uint64_t send_taken; /* how many of its bytes have left, as far as the embedder told */
   uint64_t taken;      /* bytes of all SENDs that have left */
   bool taken_marked;   /* those who do not read were looked for during that SEND, see replies.h */

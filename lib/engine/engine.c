@@ -117,6 +117,7 @@ static void init_fields(kop_engine *e) {
   kopi_list_init(&e->all_reads);
   kopi_list_init(&e->dropped);
   kopi_list_init(&e->room_waiters);
+  kopi_list_init(&e->room_newcomers);
   kopi_list_init(&e->session_lru);
   for (size_t i = 0; i < KOPI_POOLS; i++)
     kopi_list_init(&e->pools[i].waiting);

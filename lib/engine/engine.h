@@ -136,8 +136,11 @@ struct kop_engine {
   uint32_t free_reads_len;
   uint32_t free_reads_least; /* since the last trim */
   kopi_link room_waiters;    /* see room.h */
-  uint64_t lent_bytes;       /* held for replies */
-  uint64_t asked_bytes;      /* of open READs */
+  kopi_link room_newcomers;  /* those who wait for the half of newcomers */
+  uint64_t newcomer_bytes;   /* what newcomers hold or have asked for */
+  bool newcomers_turn;
+  uint64_t lent_bytes;  /* held for replies */
+  uint64_t asked_bytes; /* of open READs */
   kopi_map_u64 sessions;
   kopi_link session_lru; /* the one not used for longest first */
   uint64_t session_random;

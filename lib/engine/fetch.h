@@ -105,6 +105,7 @@ struct kopi_fetch {
   uint64_t promised;   /* max_bytes of the open READs */
   uint64_t read_bytes; /* in the parts that are done */
   uint64_t converted;  /* bytes of the parts' old message sets */
+  uint64_t newcomer;   /* what it counts among those of newcomers, see room.h */
 };
 
 /* ---- fetch.c: sets, members, waiting ---- */
@@ -142,6 +143,9 @@ void kopi_fetch_judge(kop_engine *e, const kopi_fetch_member *m, kopi_fetch_part
 
 /* The fetch is at the head of its connection's replies: reads, then replies. */
 void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now);
+
+/* It counts as that much of what newcomers hold. */
+void kopi_fetch_count_newcomer(kop_engine *e, kopi_fetch *f, uint64_t bytes);
 
 /* Waits for open READs no longer: each goes on, and its result is kept for the next fetch. What is done stays with the parts. */
 void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f);

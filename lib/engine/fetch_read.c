@@ -11,6 +11,7 @@
 #include "engine/fetch.h"
 
 #include "base/assert.h"
+#include "engine/conn.h"
 #include "engine/lease.h"
 
 /* ---- what a look at a partition says ---- */
@@ -153,14 +154,17 @@ static void read_on(kop_engine *e, kopi_fetch *f, bool waited, kop_now now) {
     if (left == 0 && f->read_bytes > 0) break;
     uint32_t bytes = part->max_bytes < left ? part->max_bytes : (uint32_t)left;
     bool there = kopi_read_is_there(part->member->p, part->offset);
-    if (!there && !kopi_room_grant(e, bytes, waited, &bytes)) {
+    bool newcomer = f->r->conn != NULL && !f->r->conn->has_taken;
+    if (!there && !kopi_room_grant(e, newcomer, bytes, waited, &bytes)) {
       if (f->reading > 0) return; /* it is asked again when that is answered */
       if (f->read_bytes > 0) break;
       f->room.go = on_room;
-      kopi_room_wait(e, &f->room, now);
+      kopi_room_wait(e, newcomer, &f->room, now);
       return;
     }
     waited = false;
+    if (newcomer && !there)
+      kopi_fetch_count_newcomer(e, f, f->newcomer + kopi_room_charge(e, bytes));
     if (issue(e, f, part, bytes, now)) f->next++;
   }
   if (f->reading == 0) kopi_fetch_reply(e, f, now);
@@ -203,6 +207,7 @@ static bool make_parts(kop_engine *e, kopi_fetch *f, kop_now now) {
 /* What the parts hold goes with the request, whether it was replied to or its client has gone. */
 static void on_release(kop_engine *e, kopi_request *r) {
   kopi_fetch *f = r->state_of_api;
+  kopi_fetch_count_newcomer(e, f, 0);
   for (uint32_t i = 0; i < f->parts_len; i++) {
     kopi_fetch_part *part = &f->parts[i];
     if (part->read != NULL) kopi_read_put(e, part->read, &part->waiter);
@@ -234,6 +239,11 @@ void kopi_fetch_read(kop_engine *e, kopi_request *r, kop_now now) {
     }
   }
   if (!kopi_lease_wait(e, r, 0, read_all, now)) read_all(e, r, now);
+}
+
+void kopi_fetch_count_newcomer(kop_engine *e, kopi_fetch *f, uint64_t bytes) {
+  e->newcomer_bytes += bytes - f->newcomer;
+  f->newcomer = bytes;
 }
 
 void kopi_fetch_give_up_reads(kop_engine *e, kopi_fetch *f) {

@@ -309,8 +309,13 @@ void kopi_fetch_reply(kop_engine *e, kopi_fetch *f, kop_now now) {
     kopi_fetch_end(e, f);
     return;
   }
-  for (uint32_t i = 0; i < f->parts_len; i++)
-    r->lends = r->lends || f->parts[i].read != NULL;
+  uint64_t lent = 0;
+  for (uint32_t i = 0; i < f->parts_len; i++) {
+    const kopi_read *read = f->parts[i].read;
+    r->lends = r->lends || read != NULL;
+    lent += read == NULL ? 0 : read->bytes;
+  }
+  if (f->newcomer > lent) kopi_fetch_count_newcomer(e, f, lent);
   bool holds = r->lends || f->converted > 0;
   kop_fetch_response p;
   (void)kop_message_init(KOP_MSG_FETCH_RESPONSE, &p, sizeof p);

@@ -4,6 +4,7 @@
 #include "engine/conn.h"
 #include "engine/fetch.h"
 #include "engine/request.h"
+#include "engine/room.h"
 #include "wire/arena.h"
 
 enum { GAIN_PART = 8 /* of its SEND, that a connection must take while others wait */ };
@@ -82,7 +83,7 @@ static bool any_waits(const kop_engine *e) {
 }
 
 static bool is_in_the_way(const kop_engine *e, const kopi_conn *c) {
-  if (c->send_lends && !kopi_list_empty(&e->room_waiters)) return true;
+  if (c->send_lends && kopi_room_is_awaited(e)) return true;
   uint64_t average = e->replies.held / kopi_map_u64_len(&e->conns);
   return any_waits(e) && c->unread > 0 && c->unread >= average;
 }
@@ -111,7 +112,7 @@ static void judge(kop_engine *e, kopi_conn *c, kop_now now) {
 }
 
 static void on_watch(kop_engine *e, kopi_alarm *alarm, kop_now now) {
-  e->replies.watched = any_waits(e) || !kopi_list_empty(&e->room_waiters);
+  e->replies.watched = any_waits(e) || kopi_room_is_awaited(e);
   kopi_link *next;
   for (kopi_link *link = e->all_conns.next; link != &e->all_conns; link = next) {
     next = link->next;

@@ -8,6 +8,10 @@
  * something for the others. It counts as KOPI_LEAST_READ at least, since it gives one batch even if that is larger than what was asked for;
  * only batches beyond that size pass the bound. Who finds less room than that waits, in order, and nobody passes those who wait.
  * When nothing is lent or asked for, the first in the queue goes on, however small the bound is.
+ *
+ * Newcomers, connections that have not yet taken any bytes of a READ, may have half of it all together. So a crowd of clients that ask and
+ * do not read does not keep those from their records who do. They wait in a queue of their own, which takes turns with
+ * that of the others.
  */
 #ifndef KOPI_ENGINE_ROOM_H
 #define KOPI_ENGINE_ROOM_H
@@ -24,15 +28,19 @@ typedef struct kopi_room_waiter {
 
 /*
  * False: there is no room, wait. Else *bytes is what a READ that wants `wanted` may ask for, at most that. `waited`: called by a waiter's
- * `go`, before which nobody is.
+ * `go`, before which nobody is. `newcomer`: for a connection that has taken nothing yet; what it gets is to be counted in e->newcomer_bytes.
  */
-bool kopi_room_grant(const kop_engine *e, uint32_t wanted, bool waited, uint32_t *bytes);
+bool kopi_room_grant(const kop_engine *e, bool newcomer, uint32_t wanted, bool waited,
+                     uint32_t *bytes);
 
 /* What an open READ of that many bytes counts as. */
 uint64_t kopi_room_charge(const kop_engine *e, uint32_t bytes);
 
 /* Calls w->go once, as soon as there is room. Until then connections that do not take what they were lent are looked for (replies.h). */
-void kopi_room_wait(kop_engine *e, kopi_room_waiter *w, kop_now now);
+void kopi_room_wait(kop_engine *e, bool newcomer, kopi_room_waiter *w, kop_now now);
+
+/* Whether somebody waits. */
+bool kopi_room_is_awaited(const kop_engine *e);
 
 /* Waits no longer. */
 void kopi_room_leave(kopi_room_waiter *w);

@@ -65,6 +65,14 @@ static int with_records(kh *h, kh_conn *c) {
   return n;
 }
 
+/* A connection that has taken what it fetched. */
+static kh_conn *reader(kh *h) {
+  kh_conn *c = kh_connect(h);
+  fetch(h, c, 0, 1, 1, 0);
+  cr_assert_eq(with_records(h, c), 1);
+  return c;
+}
+
 static void answer_all(kh *h) {
   for (int i = 0; i < 1000 && h->held_len > 0; i++)
     kh_answer(h, 0, KOP_DONE, 0);
@@ -98,8 +106,8 @@ Test(room, fetches_that_start_together_do_not_ask_for_more_than_may_be_lent) {
 Test(room, one_that_wants_all_leaves_half) {
   kh h;
   start(&h, 2);
-  kh_conn *greedy = kh_connect(&h);
-  kh_conn *other = kh_connect(&h);
+  kh_conn *greedy = reader(&h);
+  kh_conn *other = reader(&h);
   kh_hold(&h, KH_KIND(READ));
   fetch(&h, greedy, 0, 1, INT32_MAX, 1000);
   fetch(&h, other, 1, 1, MIB, 1000);
@@ -117,12 +125,12 @@ Test(room, small_reads_count_as_a_batch_and_joined_ones_not_at_all) {
   enum { N = 24 };
   kh h;
   start(&h, N);
+  kh_conn *c[N];
+  for (int32_t i = 0; i < N; i++)
+    c[i] = reader(&h);
   kh_hold(&h, KH_KIND(READ));
-  kh_conn *c = NULL;
-  for (int32_t i = 0; i < N; i++) {
-    c = kh_connect(&h);
-    fetch(&h, c, i, 1, 1, 60000);
-  }
+  for (int32_t i = 0; i < N; i++)
+    fetch(&h, c[i], i, 1, 1, 60000);
   cr_assert_eq(h.held_len, (size_t)BOUND / MIB, "each may bring a batch of a megabyte");
   kh_conn *joiner = kh_connect(&h);
   fetch(&h, joiner, 0, 1, 1, 60000);
@@ -130,7 +138,82 @@ Test(room, small_reads_count_as_a_batch_and_joined_ones_not_at_all) {
   kh_answer(&h, 0, KOP_DONE, 0);
   cr_assert_eq(with_records(&h, joiner), 1, "what another one reads needs no room");
   answer_all(&h);
-  cr_assert_eq(with_records(&h, c), 1);
+  cr_assert_eq(with_records(&h, c[N - 1]), 1);
+  kh_stop(&h);
+}
+
+/* ---- newcomers ---- */
+
+/* What is sent to connections that do not read is held. */
+static kh_way hold_sends_but_to(kh *h, const kop_effect *fx, void *data) {
+  (void)h;
+  const kh_conn *reads = data;
+  return fx->kind == KOP_EFFECT_SEND && fx->target != reads->id ? KH_HOLD : KH_AUTO;
+}
+
+Test(room, those_who_have_taken_nothing_yet_have_half_of_it) {
+  enum { N = 24, HALF = BOUND / MIB / 2 };
+  kh h;
+  start(&h, N + 1);
+  kh_conn *known = reader(&h);
+  kh_conn *c[N];
+  for (int32_t i = 0; i < N; i++)
+    c[i] = kh_connect(&h);
+  kh_hold(&h, KH_KIND(READ));
+  for (int32_t i = 0; i < N; i++)
+    fetch(&h, c[i], i, 1, MIB, 60000);
+  cr_assert_eq(h.held_len, (size_t)HALF);
+  fetch(&h, known, N, 1, INT32_MAX, 60000);
+  cr_assert_eq(h.held_len, (size_t)HALF + 1, "it passes them");
+  cr_assert_eq(((const kop_read *)h.held[HALF].body)->max_bytes,
+               (uint32_t)(BOUND - HALF * MIB) / 2);
+  kh_answer(&h, 0, KOP_DONE, 0);
+  cr_assert_eq(with_records(&h, c[0]), 1);
+  cr_assert_eq(h.held_len, (size_t)HALF + 1, "the next newcomer has gone on");
+  cr_assert_eq(h.held[HALF].target, h.logs[HALF].id);
+  fetch(&h, c[0], 0, 1, MIB, 60000); /* it has taken something, and is none any more */
+  cr_assert_eq(h.held_len, (size_t)HALF + 2);
+  answer_all(&h);
+  for (int32_t i = 0; i < N; i++)
+    cr_assert_eq(with_records(&h, c[i]), 1, "newcomer %d", i);
+  cr_assert_eq(lent(&h), 0u);
+  kh_stop(&h);
+}
+
+static void room_for_a_few(kop_engine_config *config) {
+  config->max_lent_bytes = 600;
+  config->kept_read_bytes = 0;
+  config->idle_ns = 0;
+}
+
+Test(room, who_reads_is_served_while_a_crowd_does_not) {
+  enum { N = KH_CONNS - 2 };
+  kh h;
+  kh_start(&h, room_for_a_few);
+  kh_topic(&h, "t", 1, N);
+  kh_conn *known = kh_connect(&h);
+  for (int32_t i = 0; i < N; i++)
+    (void)kh_produce(&h, known, "t", i, kh_batch_of(&h, 2, -1, -1, -1));
+  fetch(&h, known, 0, 1, 1, 0);
+  cr_assert_eq(with_records(&h, known), 1);
+  kh_conn *c[N];
+  for (int32_t i = 0; i < N; i++)
+    c[i] = kh_connect(&h);
+  h.filter = hold_sends_but_to;
+  h.filter_data = known;
+  for (int32_t i = 0; i < N; i++) {
+    fetch(&h, c[i], i, 1, MIB, 500);
+    fetch(&h, known, i, 1, MIB, 500);
+    cr_assert_eq(with_records(&h, known), 1, "after %d that do not read", i + 1);
+  }
+  cr_assert_gt(lent(&h), 0u);
+  cr_assert_leq(lent(&h), 300u + 100u);
+  for (int i = 0; i < 3; i++)
+    kh_advance(&h, 30000);
+  int closed = 0;
+  for (int32_t i = 0; i < N; i++)
+    closed += c[i]->closed;
+  cr_assert_eq(closed, 0, "nobody waits any more: they were answered with nothing");
   kh_stop(&h);
 }
 
@@ -192,9 +275,9 @@ Test(room, a_fetch_of_many_partitions_does_not_pass_one_that_waits) {
   enum { N = 40 };
   kh h;
   start(&h, N);
-  kh_conn *c = kh_connect(&h);
-  kh_conn *other = kh_connect(&h);
-  kh_conn *last = kh_connect(&h);
+  kh_conn *c = reader(&h);
+  kh_conn *other = reader(&h);
+  kh_conn *last = reader(&h);
   kh_hold(&h, KH_KIND(READ));
   fetch(&h, c, 0, N - 2, MIB, 60000);
   cr_assert_leq(asked(&h), (uint64_t)BOUND);
@@ -247,7 +330,7 @@ Test(room, a_topic_that_is_deleted_while_its_search_waits) {
   enum { N = 40 };
   kh h;
   start(&h, N);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = reader(&h);
   kh_conn *lister = kh_connect(&h);
   kh_hold(&h, KH_KIND(READ));
   fetch(&h, c, 0, N, MIB, 60000);
