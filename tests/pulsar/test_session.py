@@ -468,11 +468,15 @@ def session_tls_and_wrong_names(pulsar):
         producer = session.open_producer(topic)
         session.wait("PRODUCER_READY")
         publish(session, producer, values(10))
-    wrong = [{"tls": tls, "tls_name": "wrong.example"}, {"tls": str(pulsar.folder / "tls/other-ca.pem")}]
-    wrong.append({"tls": tls, "url": "pulsar+ssl://no-such-host.invalid:6651"})
-    for extra in wrong:
-        with a_session(pulsar, **options | extra) as session:
+    wrong = [
+        ({"tls_name": "wrong.example"}, b"hostname mismatch"),
+        ({"tls": str(pulsar.folder / "tls/other-ca.pem")}, b"unable to get local issuer certificate"),
+        ({"url": "pulsar+ssl://no-such-host.invalid:6651"}, b"name"),
+    ]
+    for extra, why in wrong:
+        with a_session(pulsar, **options | {"tls": tls} | extra) as session:
             session.open_producer(topic, open_ns=1_500_000_000)
             closed = session.wait("PRODUCER_CLOSED")
             note(f"{outcome_name(closed.outcome)}: {closed.text}")
+            assert outcome_name(closed.outcome) == "DISCONNECTED" and why in closed.text.lower()
             assert not session.take("CONN_READY", "PRODUCER_READY")

@@ -1,5 +1,6 @@
 """Instances of tools/pulsar-server.sh, one for each variant that a case asks for."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -13,12 +14,18 @@ from .debugger import AGENT, Debugger
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "tools/pulsar-server.sh"
 
+# The user admin with the password `right`, as `openssl passwd -apr1` writes it.
+PASSWORDS = base64.b64encode(b"admin:$apr1$kopkopko$7jookAvK/Jgbk6l6t2YpL.\n").decode()
+PROVIDERS = ",".join(f"org.apache.pulsar.broker.authentication.AuthenticationProvider{name}" for name in ("Token", "Basic"))
+
 # What the script's variants leave to the one who starts it: (variant, more settings, with a debug agent).
 OWN_VARIANTS = {
     # Half-open connections end soon, and single threads can be held (harness/debugger.py).
     "holes": ("plain", "keepAliveIntervalSeconds=2", True),
     # Hands its topics over to another cluster soon after it is told to (companion()).
     "migrating": ("plain", "clusterMigrationCheckDurationSeconds=1", False),
+    # Passwords beside tokens.
+    "token-basic": ("token", f"authenticationProviders={PROVIDERS}\nbasicAuthConf=data:;base64,{PASSWORDS}", False),
     "batch-acks": ("plain", "acknowledgmentAtBatchIndexLevelEnabled=true", False),
 }
 
