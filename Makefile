@@ -43,7 +43,7 @@ test-ubsan: ## `make test` under UndefinedBehaviorSanitizer, in build-ubsan/
 	@$(MAKE) --no-print-directory test BUILD=build-ubsan CMAKE_FLAGS="-DKOP_SANITIZE=undefined $(CMAKE_FLAGS)"
 
 test-tsan: ## `make test` under ThreadSanitizer, in build-tsan/
-	@$(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS="-DKOP_SANITIZE=thread $(CMAKE_FLAGS)"
+	@KOP_OFFSET_LOGS=100000 $(MAKE) --no-print-directory test BUILD=build-tsan CMAKE_FLAGS="-DKOP_SANITIZE=thread $(CMAKE_FLAGS)"
 
 test-wire: deps-test all ## messages and record batches against Kafka's own Java classes, both ways
 	@tools/install-toolchains.sh java

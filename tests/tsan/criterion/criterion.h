@@ -64,6 +64,7 @@ void tsan_check(int ok, const char *file, int line, const char *what, const char
 #define cr_assert_arr_eq(...)   TSAN_BYTES(==, __VA_ARGS__, "%s", "")
 #define cr_assert_arr_neq(...)  TSAN_BYTES(!=, __VA_ARGS__, "%s", "")
 #define cr_assert_fail(...)     tsan_check(0, __FILE__, __LINE__, "failed", __VA_ARGS__)
+#define cr_log_info(...)        (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
 #define cr_fatal(...)           tsan_check(0, __FILE__, __LINE__, "failed", __VA_ARGS__)
 
 #endif

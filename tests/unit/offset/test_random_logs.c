@@ -1,7 +1,7 @@
 /*
  * Searches over random logs: holes, batches, markers, rollovers, trims and growth under the search, every way of reading.
  *
- * KOP_OFFSET_LOGS says how many logs (default 100,000; `make test-offset` a million). A failure prints the seed of its log; KOP_OFFSET_SEED
+ * KOP_OFFSET_LOGS says how many logs (a million if it is not set). A failure prints the seed of its log; KOP_OFFSET_SEED
  * runs that one alone.
  */
 #include <criterion/criterion.h>
@@ -17,6 +17,8 @@ static const uint32_t ways[] = {
     KOP_OFFSET_CAN_READ | KOP_OFFSET_CAN_INDEX,
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
+
+enum { LOGS = 1000000 };
 
 /* Halvings that n things take. */
 static uint32_t log2_up(uint64_t n) {
@@ -264,7 +266,7 @@ static void one_disordered_log(uint64_t seed) {
 }
 
 Test(random_logs, disorder_is_survived) {
-  uint64_t logs = from_environment("KOP_OFFSET_LOGS", 100000) / 5;
+  uint64_t logs = from_environment("KOP_OFFSET_LOGS", LOGS) / 5;
   for (uint64_t i = 0; i < logs; i++)
     one_disordered_log(i + 1);
 }
@@ -272,7 +274,7 @@ Test(random_logs, disorder_is_survived) {
 Test(random_logs, every_search_is_right_and_short) {
   totals sum = {0};
   uint64_t only = from_environment("KOP_OFFSET_SEED", 0);
-  uint64_t logs = only != 0 ? 1 : from_environment("KOP_OFFSET_LOGS", 100000);
+  uint64_t logs = only != 0 ? 1 : from_environment("KOP_OFFSET_LOGS", LOGS);
   for (uint64_t i = 0; i < logs; i++)
     one_log(only != 0 ? only : i + 1, &sum);
   if (only != 0) return;
