@@ -1,5 +1,5 @@
 # Checks of the sources themselves: they need no build.
-foreach(check layers style)
+foreach(check layers style ci_cases)
   add_test(NAME check_${check} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check/${check}.py)
 endforeach()
 add_test(NAME check_format COMMAND ${PROJECT_SOURCE_DIR}/tools/check/format.sh)
