@@ -12,8 +12,8 @@
  * And, always:
  *   CLEAN  no leader reads a void record
  *
- * NO_DEDUP takes the deduplication away and puts in its place the rule that a leader, seeing a void record, writes the key's value again
- * (NO_REWRITE: not even that). See `run`.
+ * Each part of the rule can be taken out with -DOUT=NAME, one at a time; `run` knows what must happen then. NO_DEDUP puts in the
+ * place of deduplication the rule that a leader, seeing a void record, writes the key's value again.
  */
 #ifndef G
 #define G 2 /* gateways */
@@ -30,15 +30,23 @@
 #ifndef V
 #define V 3 /* versions of a value */
 #endif
-#ifndef WINDOW
-#define WINDOW 1 /* unconfirmed entries of a leader */
-#endif
 #ifndef DOUBLES
 #define DOUBLES 1
 #endif
 #ifndef COMPACTIONS
 #define COMPACTIONS 2
 #endif
+
+#ifndef OUT
+#define OUT 0
+#endif
+#define NO_DEDUP 1
+#define NO_ONE_NAME 2   /* each gateway writes under a name of its own */
+#define NO_TERM_FIRST 3 /* sequence ids rise with (count, term) */
+#define NO_COUNT 4      /* sequence ids rise with the term alone, entries of a term may come twice */
+#define NO_FIXED_KEY 5  /* barriers without a key are dropped by compaction */
+#define NO_HORIZON 6    /* below the horizon, where some are missing, ordinals decide as elsewhere */
+#define MANY_IN_FLIGHT 7
 
 #define BAR 1
 #define DATA 2
@@ -76,7 +84,7 @@ byte log[N], top = 0;
 unsigned gone : 8;    /* bit p: compaction has removed what stood at place p */
 byte horizon = 0;     /* places below have been compacted */
 byte compactions = 0, doubles = 0;
-byte pushed = 0;      /* the broker's memory of the highest sequence id */
+byte pushed[G]; /* the broker's memory of the highest sequence id of a name */
 byte said[N];         /* what leaders said of places: VOID, or 1 + the version */
 
 hidden byte e, p, k, q, b, good, counts, verdict;
@@ -84,22 +92,12 @@ hidden byte e, p, k, q, b, good, counts, verdict;
 #define BIT(p) (1 << (p))
 #define BELOW(p) ((1 << (p)) - 1)
 #define OF(e) ((e) / S)
-#define SEQUENCE(e) (E[e].t * 8 + E[e].n)
+#define SEQUENCE(e) (OUT == NO_TERM_FIRST -> E[e].n * 8 + E[e].t : (OUT == NO_COUNT -> E[e].t * 8 : E[e].t * 8 + E[e].n))
+#define NAME(e) (OUT == NO_ONE_NAME -> OF(e) : 0)
+#define BY_DEDUP (OUT != NO_DEDUP)
+#define REPAIRS (OUT == NO_DEDUP)
+#define PASSES(e) (OUT == NO_DEDUP || SEQUENCE(e) + (OUT == NO_COUNT) > pushed[NAME(e)])
 #define KEY(e) (E[e].kind == BAR -> HALL : E[e].key)
-
-#ifdef NO_DEDUP
-#define BY_DEDUP 0
-#define PASSES(e) (true)
-#define REPAIRS 1
-#else
-#define BY_DEDUP 1
-#define PASSES(e) (SEQUENCE(e) > pushed)
-#define REPAIRS 0
-#endif
-#ifdef NO_REWRITE
-#undef REPAIRS
-#define REPAIRS 0
-#endif
 
 /* Compaction touches data alone: what is lost then is no barrier. */
 #ifdef SPARE_BARRIERS
@@ -115,12 +113,7 @@ hidden byte e, p, k, q, b, good, counts, verdict;
 #define REACH 0
 #endif
 
-/* Barriers without a key are dropped by compaction. */
-#ifdef NO_FIXED_KEY
-#define DROPPED(e) (E[e].kind == BAR)
-#else
-#define DROPPED(e) (false)
-#endif
+#define DROPPED(e) (OUT == NO_FIXED_KEY && E[e].kind == BAR)
 
 #define IN_FORCE(e, g) (E[e].t == gw[g].wt && OF(e) == gw[g].wi)
 
@@ -129,7 +122,7 @@ inline fold_data(g, at) {
   e = log[at];
   counts = 0;
   if
-  :: at < horizon && BY_DEDUP -> counts = 1
+  :: at < horizon && BY_DEDUP && OUT != NO_HORIZON -> counts = 1
   :: at < horizon && !BY_DEDUP -> counts = (IN_FORCE(e, g) && E[e].n >= gw[g].ex)
   :: else -> counts = (IN_FORCE(e, g) && E[e].n == gw[g].ex)
   fi;
@@ -334,7 +327,7 @@ inline arrive(x) {
     printf("place %d: #%d\n", top, x);
     log[top] = x;
     top++;
-    pushed = SEQUENCE(x)
+    pushed[NAME(x)] = SEQUENCE(x)
   :: else -> printf("#%d is dropped by the broker\n", x)
   fi
 }
@@ -397,7 +390,7 @@ end_world:
 #define ME (_pid - 1)
 #define MAY_SEND (gw[ME].sends < S)
 #define LAST (ME * S + gw[ME].sends - (gw[ME].sends > 0))
-#define MAY_WRITE (MAY_SEND && gw[ME].st == LEADS && gw[ME].n - gw[ME].back < WINDOW)
+#define MAY_WRITE (MAY_SEND && gw[ME].st == LEADS && gw[ME].n - gw[ME].back < 1 + (OUT == MANY_IN_FLIGHT))
 #define CLEAN(key) (!(gw[ME].dirty & BIT(key)))
 
 active [G] proctype gateway() {

@@ -7,12 +7,13 @@
  *                  when it sent it, and with the time of sending, which only its sender looks at
  *
  * Clocks run alike; whoever takes no step is paused, and messages take as long as they like. Anyone may declare anyone
- * dead at any time: how long it had been silent is a matter of good service, safety does not rest on it.
+ * dead at any time: how long it had been silent is a matter of good service, safety does not rest on it. The front of the members'
+ * topic may be trimmed at any time, whoever has not read it yet.
  *
  * Property:
  *   NEWEST  when an owner has answered, no owner of an earlier view answers any more
  *
- * Each part of the rule goes with -DNO_x: see `run`.
+ * Each part of the rule can be taken out with -DOUT=NAME, one at a time; `run` knows what must happen then.
  */
 #ifndef L
 #define L 2 /* length of a lease, in ticks */
@@ -30,9 +31,29 @@
 #define WINDOW 2 /* heartbeats that have arrived and that somebody has still to read */
 #endif
 
+#ifndef TRIMS
+#define TRIMS 7 /* heartbeats that are trimmed before all have read them; 7 is any number */
+#endif
 #ifndef MEMBERS
 #define MEMBERS 2
 #endif
+#ifndef OUT
+#define OUT 0
+#endif
+#define NO_LEASE 1
+#define NO_APPEND_LEASE 2    /* an owner acknowledges appends as soon as it knows that it is the owner */
+#define LEASE_FROM_ECHO 3
+#define NO_ACTED 4           /* heartbeats name records that their sender has not acted on */
+#define NO_TIE 10
+#define NO_CATALOGUE_END 11  /* who may have missed heartbeats reads on at once */
+#define NO_END_AFTER 12      /* it reads to an end that the catalogue had at some time before */
+#define NO_WAIT 20
+#define NO_DEATH_WAIT 21     /* the dead are not waited for */
+#define WAIT_FROM_SENDING 22
+#define WAIT_FROM_ANY 23     /* the wait begins at any heartbeat of one's own */
+#define LAST_OWNER_ONLY 24   /* only the owner before has to have acted */
+#define SAID_LESS 25         /* to have acted on the record before is enough */
+
 #define JOIN 3 /* of member 2; 0 to 2 is the death of that member */
 
 typedef Heartbeat {
@@ -46,6 +67,8 @@ typedef Member {
   unsigned last : 2;               /* the one before */
   unsigned since : 2;              /* the catalogue position at which that changed */
   unsigned seen : 3;               /* heartbeats that it has read */
+  unsigned upto : 2;               /* where it may have missed some: what it has to read of the catalogue first */
+  unsigned looked : 2;             /* with NO_END_AFTER: the end of the catalogue that it saw last */
   unsigned left : 2;               /* ticks until its lease ends */
   unsigned echo : 1, wait : 2;     /* whether a heartbeat of its own that names `since` came back; ticks to wait from then on */
   unsigned a0 : 2, a1 : 2, a2 : 2  /* what each member has said that it acted on */
@@ -54,7 +77,7 @@ typedef Member {
 Member m[MEMBERS];
 unsigned cat0 : 2, cat1 : 2, ncat : 2;
 Heartbeat hb[WINDOW];
-unsigned nhb : 3, joined : 1;
+unsigned nhb : 3, joined : 1, trims : 3;
 unsigned answered : 2; /* the latest ownership, by its position, that has answered */
 
 hidden byte h, was, x;
@@ -64,54 +87,34 @@ hidden byte h, was, x;
 #define LIVES(who, me) ((m[me].living >> (who)) & 1)
 #define OWNER(me) (LIVES(2, me) -> 2 : (LIVES(0, me) -> 0 : 1))
 
-/* Reading on among the heartbeats waits until the catalogue has been read as far as the next one names it. */
-#ifdef NO_TIE
-#define MAY_SEE(me) (m[me].seen < nhb)
-#else
-#define MAY_SEE(me) (m[me].seen < nhb && hb[m[me].seen].acted <= m[me].read)
-#endif
+/*
+ * Reading on among the heartbeats waits until the catalogue has been read as far as the next one names it, and, where some were
+ * missed, as far as it went when the reader was opened.
+ */
+#define TIED(me) (OUT == NO_TIE || hb[m[me].seen].acted <= m[me].read)
+#define MAY_SEE(me) (m[me].seen < nhb && m[me].upto <= m[me].read && TIED(me))
+#define END(me) (OUT == NO_CATALOGUE_END -> 0 : (OUT == NO_END_AFTER -> m[me].looked : ncat))
 
 /* A lease runs from the sending of the last heartbeat that came back. */
-#ifdef LEASE_FROM_ECHO
-#define LEASE(me) L
-#else
-#define LEASE(me) hb[h].left
-#endif
-
-#ifdef NO_LEASE
-#define LEASED(me) (true)
-#else
-#define LEASED(me) (m[me].left > 0)
-#endif
+#define LEASE(me) (OUT == LEASE_FROM_ECHO -> L : hb[h].left)
+#define LEASED(me) (OUT == NO_LEASE || m[me].left > 0)
 
 /* What a new owner waits for is counted from the return of its heartbeat, by whose place the others are bound. */
-#ifdef WAIT_FROM_SENDING
-#define WAIT(me) hb[h].left
-#else
-#define WAIT(me) L
-#endif
+#define WAIT(me) (OUT == WAIT_FROM_SENDING -> hb[h].left : L)
+#define NAMES(me) (OUT == WAIT_FROM_ANY || hb[h].acted >= m[me].since)
 
 /* An owner of a new view has waited for a lease since then, or all others have said that they acted on that view. */
-#define SAID(who, a, me) ((who) == me || (a) >= m[me].since)
+#define SAID(who, a, me) ((who) == me || (a) + (OUT == SAID_LESS) >= m[me].since)
 #define KNOWS_2(me) (m[me].read > 0 && cat0 == JOIN || m[me].read > 1 && cat1 == JOIN)
 #define ALL_SAID(me) (SAID(0, m[me].a0, me) && SAID(1, m[me].a1, me) && (!KNOWS_2(me) || SAID(2, m[me].a2, me)))
 #define WAITED(me) (m[me].echo && m[me].wait == 0)
 #define GONE(who, a, me) (!LIVES(who, me) || SAID(who, a, me))
+#define ALL_GONE(me) (GONE(0, m[me].a0, me) && GONE(1, m[me].a1, me) && GONE(2, m[me].a2, me))
 #define A(who, me) ((who) == 0 -> m[me].a0 : ((who) == 1 -> m[me].a1 : m[me].a2))
-#if defined(NO_WAIT)
-#define SETTLED(me) (true)
-#elif defined(NO_DEATH_WAIT)
-#define SETTLED(me) (GONE(0, m[me].a0, me) && GONE(1, m[me].a1, me) && GONE(2, m[me].a2, me))
-#elif defined(LAST_OWNER_ONLY)
-#define SETTLED(me) (m[me].since == 0 || WAITED(me) || A(m[me].last, me) >= m[me].since)
-#else
-#define SETTLED(me) (m[me].since == 0 || ALL_SAID(me) || WAITED(me))
-#endif
-
-/* An owner leads the log as soon as it knows that it is the owner, and acknowledges appends without asking for a lease. */
-#ifndef UNLEASED_APPENDS
-#define UNLEASED_APPENDS 0
-#endif
+#define LAST_SAID(me) (A(m[me].last, me) >= m[me].since)
+#define SETTLED(me) \
+  (m[me].since == 0 || ALL_SAID(me) || WAITED(me) || OUT == NO_WAIT || (OUT == NO_DEATH_WAIT && ALL_GONE(me)) || \
+   (OUT == LAST_OWNER_ONLY && LAST_SAID(me)))
 
 /* That the search comes this far: the owner of the last view answers. */
 #ifndef REACH
@@ -155,28 +158,52 @@ inline arrive(what, lease) {
 
 #define MAY_RECORD(what) (ncat < CATALOGUE && (what) == (ncat == 0 -> FIRST : SECOND))
 
+inline drop_first() {
+  h = 1;
+  do
+  :: h < nhb ->
+    hb[h - 1].from = hb[h].from;
+    hb[h - 1].acted = hb[h].acted;
+    hb[h - 1].left = hb[h].left;
+    h++
+  :: else -> break
+  od;
+  nhb--;
+  hb[nhb].from = 0;
+  hb[nhb].acted = 0;
+  hb[nhb].left = 0
+}
+
 /* Heartbeats that all have read are forgotten. */
 inline forget() {
   do
   :: nhb > 0 && m[0].seen > 0 && m[1].seen > 0 && (!joined || m[LAST].seen > 0) ->
-    h = 1;
-    do
-    :: h < nhb ->
-      hb[h - 1].from = hb[h].from;
-      hb[h - 1].acted = hb[h].acted;
-      hb[h - 1].left = hb[h].left;
-      h++
-    :: else -> break
-    od;
-    nhb--;
-    hb[nhb].from = 0;
-    hb[nhb].acted = 0;
-    hb[nhb].left = 0;
+    drop_first();
     m[0].seen--;
     m[1].seen--;
-    m[LAST].seen = m[LAST].seen - joined
+    m[LAST].seen = m[LAST].seen - (LAST == 2 && joined)
   :: else -> break
   od
+}
+
+/* The oldest heartbeat is trimmed. Who has not read it begins to read behind it. */
+inline trim() {
+  printf("the oldest heartbeat is trimmed\n");
+  trims = trims + (TRIMS < 7);
+  drop_first();
+  x = 0;
+  do
+  :: x < MEMBERS ->
+    if
+    :: m[x].seen > 0 -> m[x].seen--
+    :: x < 2 || joined -> m[x].upto = END(x)
+    :: else
+    fi;
+    x++
+  :: else -> break
+  od;
+  forget();
+  x = 0
 }
 
 inline act(me) {
@@ -206,7 +233,7 @@ inline see(me) {
   :: hb[h].from == me ->
     m[me].left = LEASE(me);
     if
-    :: m[me].echo == 0 && m[me].owner == me && m[me].since > 0 && hb[h].acted >= m[me].since ->
+    :: m[me].echo == 0 && m[me].owner == me && m[me].since > 0 && NAMES(me) ->
       m[me].echo = 1;
       m[me].wait = WAIT(me)
     :: else
@@ -243,10 +270,13 @@ end_member:
   :: d_step { IS_MEMBER(_pid) && MAY_RECORD(0) && _pid != 0 && LIVES(0, _pid) -> record(0) }
   :: d_step { IS_MEMBER(_pid) && MAY_RECORD(1) && _pid != 1 && LIVES(1, _pid) -> record(1) }
   :: d_step { IS_MEMBER(_pid) && MAY_RECORD(2) && _pid != 2 && LIVES(2, _pid) -> record(2) }
-  :: d_step { _pid == 2 && !joined && MAY_RECORD(JOIN) -> joined = 1; record(JOIN) }
+  :: d_step { _pid == 2 && !joined && MAY_RECORD(JOIN) -> joined = 1; record(JOIN); m[_pid].upto = END(_pid) }
   :: d_step { IS_MEMBER(_pid) && m[_pid].owner == _pid && LEASED(_pid) && SETTLED(_pid) && answered != m[_pid].since -> answer(_pid) }
-  :: d_step { UNLEASED_APPENDS && IS_MEMBER(_pid) && m[_pid].owner == _pid && answered < m[_pid].since ->
+  :: d_step { OUT == NO_APPEND_LEASE && IS_MEMBER(_pid) && m[_pid].owner == _pid && answered < m[_pid].since ->
       answered = m[_pid].since }
+  :: d_step { OUT == NO_ACTED && IS_MEMBER(_pid) && nhb < WINDOW && m[_pid].read < ncat -> arrive(ncat, L) }
+  :: d_step { OUT == NO_END_AFTER && m[_pid].looked < ncat -> m[_pid].looked = ncat }
+  :: d_step { _pid == 0 && nhb > 0 && trims < TRIMS -> trim() }
   :: d_step { _pid == 0 -> tick() }
   od
 }
