@@ -385,6 +385,13 @@ kh_conn *kh_connect(kh *h) {
   return c;
 }
 
+kh_log *kh_begin(kh *h, kh_conn **c) {
+  kh_start(h, NULL);
+  kh_log *log = kh_topic(h, "t", 1, 1);
+  *c = kh_connect(h);
+  return log;
+}
+
 void kh_disconnect(kh *h, kh_conn *c) {
   if (c->closed) return;
   c->closed = true;

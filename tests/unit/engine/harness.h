@@ -84,6 +84,8 @@ struct kh {
 void kh_start(kh *h, void (*tune)(kop_engine_config *config));
 /* The same, but tells when the engine cannot be made. */
 kop_status kh_try_start(kh *h, void (*tune)(kop_engine_config *config));
+/* Defaults, topic "t" with one partition, whose log is returned, and one connection. */
+kh_log *kh_begin(kh *h, kh_conn **c);
 void kh_stop(kh *h);
 
 /* Pushes a topic of n partitions, all led by this node. Its id is {number, 0, ...}; returns the first partition's log. */

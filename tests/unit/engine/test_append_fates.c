@@ -19,9 +19,8 @@ static void time_out_and_retry(kh *h, kh_conn *c) {
 
 Test(append_fates, a_retry_outlives_the_request_it_joined_when_the_outcome_is_unknown) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_conn *other = kh_connect(&h);
   kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   time_out_and_retry(&h, c);
@@ -40,9 +39,8 @@ Test(append_fates, a_retry_outlives_the_request_it_joined_when_the_outcome_is_un
 
 Test(append_fates, a_retry_outlives_a_parked_original_that_times_out) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_conn *other = kh_connect(&h);
   kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0), -1, 2000);
@@ -81,9 +79,8 @@ static void send_delete_records(kh *h, kh_conn *c, int64_t before) {
 
 Test(append_fates, leadership_lost_under_delete_records_is_acquired_once) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_conn *other = kh_connect(&h);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 4, -1, -1, -1));
   kh_hold(&h, KH_KIND(APPEND) | KH_KIND(DELETE_RECORDS) | KH_KIND(ACQUIRE));
@@ -103,9 +100,8 @@ Test(append_fates, leadership_lost_under_delete_records_is_acquired_once) {
 
 Test(append_fates, what_stands_before_a_fenced_append_is_not_appended_twice) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_conn *other = kh_connect(&h);
   kh_hold(&h, KH_KIND(APPEND) | KH_KIND(ACQUIRE));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 2, -1, -1, -1), -1, 30000);
@@ -125,9 +121,8 @@ Test(append_fates, what_stands_before_a_fenced_append_is_not_appended_twice) {
 
 Test(append_fates, a_producer_of_old_records_is_remembered) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   int64_t now = h.now.wall_ms;
   h.now.wall_ms = now - INT64_C(30) * 24 * 3600 * 1000; /* the records are a month old */
   kop_slice made = kh_batch_of(&h, 2, 9, 0, 0);
@@ -143,31 +138,26 @@ Test(append_fates, a_producer_of_old_records_is_remembered) {
     cr_assert_eq(p.base_offset, 0, "the retry is a duplicate, in round %d", round);
     cr_assert_eq(log->end, 3);
     /* leadership away and back: the state is loaded anew */
-    kop_leader leader = {.size = sizeof leader, .leader = 2, .partition = log->id};
-    kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
-    leader.leader = KH_NODE;
-    kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+    kh_lead(&h, log->id, 2, -1);
+    kh_lead(&h, log->id, KH_NODE, -1);
   }
   kh_stop(&h);
 }
 
 Test(append_fates, a_half_loaded_state_is_not_saved) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
   kh_hold(&h, KH_KIND(APPEND) | KH_KIND(READ));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kh_answer(&h, 0, KOP_UNKNOWN, 0); /* the log is read again */
   produced p;
   cr_assert(kh_receive_produce(&h, c, &p));
-  kop_leader leader = {.size = sizeof leader, .leader = 2, .partition = log->id};
-  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  kh_lead(&h, log->id, 2, -1);
   kh_hold(&h, 0);
   kh_answer(&h, 0, KOP_DONE, 0); /* and leadership goes before it is read */
-  leader.leader = KH_NODE;
-  kh_push(&h, KOP_EVENT_LEADER, &leader, sizeof leader);
+  kh_lead(&h, log->id, KH_NODE, -1);
   p = kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
   cr_assert_eq(p.error_code, 0);
   cr_assert_eq(p.base_offset, 0, "a duplicate");

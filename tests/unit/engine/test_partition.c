@@ -209,9 +209,7 @@ Test(partition, replay_that_fails_is_tried_again) {
 
 /* Ten batches of two records, each of another producer; the state is lost, and what is in [from, to) cannot be read. */
 static kh_log *start_damaged(kh *h, kh_conn **c, int64_t from, int64_t to) {
-  kh_start(h, NULL);
-  kh_log *log = kh_topic(h, "t", 1, 1);
-  *c = kh_connect(h);
+  kh_log *log = kh_begin(h, c);
   for (int64_t i = 0; i < 10; i++)
     (void)kh_produce(h, *c, "t", 0, kh_batch_of(h, 2, 100 + i, 0, 0));
   kh_lead(h, log->id, 2, -1);

@@ -7,9 +7,8 @@ typedef kop_produce_response_partition_produce_response produced;
 
 Test(produce, answers_the_offset_that_the_store_gave) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   produced p = kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1));
   cr_assert_eq(p.error_code, 0);
   cr_assert_eq(p.base_offset, 0);
@@ -22,9 +21,8 @@ Test(produce, answers_the_offset_that_the_store_gave) {
 
 Test(produce, writes_the_leader_epoch_into_the_batch_and_nothing_else) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kop_slice batch = kh_batch_of(&h, 2, -1, -1, -1);
   uint8_t *copy = malloc(batch.len);
   memcpy(copy, batch.ptr, batch.len);
@@ -41,9 +39,8 @@ Test(produce, writes_the_leader_epoch_into_the_batch_and_nothing_else) {
 
 Test(produce, to_what_is_not_there_is_an_error_of_the_partition) {
   kh h;
-  kh_start(&h, NULL);
-  kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_begin(&h, &c);
   cr_assert_eq(kh_produce(&h, c, "nope", 0, kh_batch_of(&h, 1, -1, -1, -1)).error_code,
                KOP_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
   cr_assert_eq(kh_produce(&h, c, "t", 1, kh_batch_of(&h, 1, -1, -1, -1)).error_code,
@@ -59,9 +56,8 @@ Test(produce, to_what_is_not_there_is_an_error_of_the_partition) {
 
 Test(produce, a_wrong_checksum_reaches_no_store) {
   kh h;
-  kh_start(&h, NULL);
-  kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_begin(&h, &c);
   kop_slice batch = kh_batch_of(&h, 1, -1, -1, -1);
   ((uint8_t *)batch.ptr)[batch.len - 1] ^= 1;
   cr_assert_eq(kh_produce(&h, c, "t", 0, batch).error_code, KOP_KAFKA_CORRUPT_MESSAGE);
@@ -71,9 +67,8 @@ Test(produce, a_wrong_checksum_reaches_no_store) {
 
 Test(produce, without_acks_has_no_reply_and_tells_an_error_by_closing) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), 0, 1000);
   cr_assert_eq(log->end, 1);
   cr_assert_eq(c->out_len, 0u);
@@ -87,9 +82,8 @@ Test(produce, without_acks_has_no_reply_and_tells_an_error_by_closing) {
 
 Test(produce, a_duplicate_gets_the_first_offset) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0)).base_offset, 0);
   cr_assert_eq(kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 3)).base_offset, 3);
   produced p = kh_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0));
@@ -106,9 +100,8 @@ Test(produce, a_duplicate_gets_the_first_offset) {
 
 Test(produce, a_retry_of_an_append_in_flight_joins_it) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *a = kh_connect(&h);
+  kh_conn *a = NULL;
+  kh_log *log = kh_begin(&h, &a);
   kh_conn *b = kh_connect(&h);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, a, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
@@ -156,9 +149,8 @@ Test(produce, appends_of_a_connection_are_emitted_in_its_order_and_answered_in_o
 
 Test(produce, unknown_outcome_that_was_written_is_found_in_the_log) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   (void)kh_produce(&h, c, "t", 0, kh_batch_of(&h, 2, 9, 0, 0));
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 2), -1, 30000);
@@ -183,9 +175,8 @@ Test(produce, unknown_outcome_that_was_written_is_found_in_the_log) {
 
 Test(produce, unknown_outcome_that_was_not_written_is_appended_afresh) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 3), -1, 30000);
@@ -207,9 +198,8 @@ Test(produce, unknown_outcome_that_was_not_written_is_appended_afresh) {
 
 Test(produce, unknown_outcome_without_a_producer_id_asks_the_client_to_try_again) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
   kh_hold(&h, 0);
@@ -223,9 +213,8 @@ Test(produce, unknown_outcome_without_a_producer_id_asks_the_client_to_try_again
 
 Test(produce, fenced_appends_are_made_again_under_the_new_epoch) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
   kh_hold(&h, 0);
@@ -242,9 +231,8 @@ Test(produce, fenced_appends_are_made_again_under_the_new_epoch) {
 
 Test(produce, a_rejection_goes_to_the_client_at_once_and_the_partition_comes_back) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, 9, 0, 0), -1, 30000);
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, 9, 0, 3), -1, 30000);
@@ -306,9 +294,8 @@ Test(produce, parked_requests_time_out_as_not_leader_never_as_out_of_order) {
 
 Test(produce, an_append_that_takes_too_long_is_answered_and_keeps_its_memory) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kop_slice batch = kh_batch_of(&h, 3, 9, 0, 0);
   uint8_t *copy = malloc(batch.len);
@@ -339,9 +326,8 @@ Test(produce, an_append_that_takes_too_long_is_answered_and_keeps_its_memory) {
 
 Test(produce, goes_on_when_the_client_has_gone) {
   kh h;
-  kh_start(&h, NULL);
-  kh_log *log = kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_log *log = kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 3, -1, -1, -1), -1, 30000);
   kh_disconnect(&h, c);
@@ -356,9 +342,8 @@ Test(produce, goes_on_when_the_client_has_gone) {
 
 Test(produce, to_a_topic_that_is_deleted_meanwhile) {
   kh h;
-  kh_start(&h, NULL);
-  kh_topic(&h, "t", 1, 1);
-  kh_conn *c = kh_connect(&h);
+  kh_conn *c = NULL;
+  kh_begin(&h, &c);
   kh_hold(&h, KH_KIND(APPEND));
   kh_send_produce(&h, c, "t", 0, kh_batch_of(&h, 1, -1, -1, -1), -1, 30000);
   kh_topic_gone(&h, 1);
