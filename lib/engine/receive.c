@@ -5,7 +5,8 @@
  *
  * Frames that are whole are handed on in place. When the length prefix of the next one says that it does not fit
  * behind `start`, a block of its size is taken and the part that has come moves there; its rest is received in place.
- * Between frames a connection holds no block, at most three bytes of a length prefix.
+ * Between frames a connection holds no block, at most three bytes of a length prefix. And what has come of the next frame does not stay in a
+ * block that was made for a large one before it, since it is charged for itself alone.
  */
 #include <string.h>
 
@@ -105,18 +106,30 @@ static void break_off(kop_engine *e, kopi_conn *c, const char *why, int64_t valu
   kopi_conn_close_after_replies(e, c, KOP_CLOSE_PROTOCOL);
 }
 
-/* Room behind `start` for the whole frame. */
-static bool make_room(kop_engine *e, kopi_conn *c, size_t frame) {
-  if (frame <= c->block->cap - c->start) return true;
-  kopi_block *block = kopi_block_new(&e->blocks, frame);
-  if (block == NULL) return false;
+static void move_to(kop_engine *e, kopi_conn *c, kopi_block *block) {
   size_t have = c->end - c->start;
   memcpy(block->bytes, c->block->bytes + c->start, have);
   kopi_block_unref(&e->blocks, c->block);
   c->block = block;
   c->start = 0;
   c->end = have;
-  return true;
+}
+
+/* Room behind `start` for the whole frame. */
+static bool make_room(kop_engine *e, kopi_conn *c, size_t frame) {
+  if (frame <= c->block->cap - c->start) return true;
+  kopi_block *block = kopi_block_new(&e->blocks, frame);
+  if (block != NULL) move_to(e, c, block);
+  return block != NULL;
+}
+
+/* Moves what is there into a block for it, if it lies in one that is much too large. */
+static void fit_block(kop_engine *e, kopi_conn *c) {
+  size_t need = c->end - c->start;
+  if (c->admitted > 0 && need < (size_t)next_frame(c)) need = (size_t)next_frame(c);
+  if (c->block->cap <= KOPI_BLOCK_MEDIUM || c->block->cap / 2 <= need) return;
+  kopi_block *block = kopi_block_new(&e->blocks, need < KOPI_BLOCK_SMALL ? KOPI_BLOCK_SMALL : need);
+  if (block != NULL) move_to(e, c, block); /* else it stays where it is */
 }
 
 /* Fewer than four bytes are left: they move into the connection, the block goes. */
@@ -172,8 +185,9 @@ void kopi_conn_parse(kop_engine *e, kopi_conn *c, kop_now now) {
       stash_rest(e, c);
       return;
     }
-    if (!parse_one(e, c, now)) return;
+    if (!parse_one(e, c, now)) break;
   }
+  if (c->block != NULL && c->offered == 0) fit_block(e, c);
 }
 
 kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer,
@@ -194,6 +208,10 @@ kop_status kop_engine_recv_buffer(kop_engine *e, uint64_t conn, uint8_t **buffer
     c->stash_len = 0;
   }
   c->offered = c->block->cap - c->end;
+  if (c->block->cap > KOPI_BLOCK_MEDIUM && c->admitted > 0) {
+    size_t wanted = c->start + (size_t)next_frame(c) + KOPI_BLOCK_SMALL - c->end;
+    if (wanted < c->offered) c->offered = wanted;
+  }
   *buffer = c->block->bytes + c->end;
   *capacity = c->offered;
   return KOP_OK;

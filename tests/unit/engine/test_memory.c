@@ -142,6 +142,49 @@ Test(memory, blocks_are_kept_while_they_are_needed_and_then_given_back) {
   kh_stop(&h);
 }
 
+Test(memory, the_beginning_of_a_frame_does_not_keep_the_block_of_the_one_before) {
+  static const uint8_t begun[] = {0, 0, 0, 50, 0, 3};
+  for (size_t more = 1; more <= sizeof begun; more++) {
+    enum { CONNS = 20 };
+    kh h;
+    kh_start(&h, counted);
+    kh_conn *c[CONNS];
+    for (int i = 0; i < CONNS; i++)
+      c[i] = kh_connect(&h);
+    size_t before = live_bytes;
+    for (int i = 0; i < CONNS; i++) {
+      size_t len = 0;
+      uint8_t *frame = describe_configs(c[i], &len);
+      frame = realloc(frame, len + more);
+      memcpy(frame + len, begun, more);
+      kh_feed(&h, c[i], frame, len + more);
+      free(frame);
+    }
+    kh_advance(&h, 1000);
+    kh_advance(&h, 1000);
+    cr_assert_lt(live_bytes - before, (size_t)CONNS * 6000 + 300000, "%zu bytes with %zu more",
+                 live_bytes - before, more);
+    kh_stop(&h);
+  }
+}
+
+/* What is pipelined behind a large frame does not fill its block: nobody would be charged for it. */
+Test(memory, little_is_received_behind_a_large_frame) {
+  kh h;
+  kh_start(&h, counted);
+  kh_conn *c = kh_connect(&h);
+  size_t len = 0;
+  uint8_t *frame = describe_configs(c, &len);
+  kh_feed(&h, c, frame, len / 2);
+  uint8_t *buffer = NULL;
+  size_t capacity = 0;
+  cr_assert_eq(kop_engine_recv_buffer(h.e, c->id, &buffer, &capacity), KOP_OK);
+  cr_assert_geq(capacity, len - len / 2);
+  cr_assert_leq(capacity, len - len / 2 + 4096);
+  free(frame);
+  kh_stop(&h);
+}
+
 Test(memory, long_polls_are_charged_for_what_they_hold) {
   kh h;
   kh_start(&h, counted);
