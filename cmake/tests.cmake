@@ -26,6 +26,9 @@ foreach(dir ${KOP_UNIT_LAYERS})
     set_tests_properties(unit_${layer} PROPERTIES TIMEOUT 240)
   endif()
 endforeach()
+# The engine's tests once more, through the callbacks of kop/host.h.
+add_test(NAME unit_engine_by_host COMMAND unit_engine -j1)
+set_tests_properties(unit_engine_by_host PROPERTIES TIMEOUT 240 ENVIRONMENT "KOP_TEST_FACE=host")
 # A test in Python that finds the bindings, libkop.so and the build folder. A library built with sanitizers cannot be loaded
 # into an ordinary Python: NEEDS_LIBRARY leaves the test out there.
 function(kop_python_test script prefix)

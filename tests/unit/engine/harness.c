@@ -84,17 +84,6 @@ static bool list_log(const kh_log *log, const kop_list_offsets *q, kop_listed *r
 
 /* ---- answering ---- */
 
-typedef union any_result {
-  kop_acquired acquired;
-  kop_confirmed confirmed;
-  kop_appended appended;
-  kop_read_result read;
-  kop_listed listed;
-  kop_records_deleted deleted;
-  kop_state_result state;
-  kop_producer_ids ids;
-} any_result;
-
 static kh_conn *conn_of(kh *h, uint64_t id) {
   for (size_t i = 0; i < h->conns_len; i++) {
     if (h->conns[i].id == id) return &h->conns[i];
@@ -125,7 +114,7 @@ static void save_state(kh_log *log, const kop_state *s) {
 }
 
 /* Does what the effect asks, in the world. Returns the size of the result; 0 if it has none. */
-static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_batch *batches,
+static uint32_t do_effect(kh *h, const kop_effect *fx, kh_result *r, kop_read_batch *batches,
                           int32_t *outcome) {
   memset(r, 0, sizeof *r);
   switch (fx->kind) {
@@ -196,25 +185,27 @@ static uint32_t do_effect(kh *h, const kop_effect *fx, any_result *r, kop_read_b
   }
 }
 
-static void complete(kh *h, const kop_effect *fx, int32_t outcome, int16_t kafka_error) {
-  any_result r;
-  kop_read_batch batches[KH_BATCHES];
-  kop_completion c = {.token = fx->token, .outcome = outcome, .kafka_error = kafka_error};
-  if (outcome == KOP_DONE) {
-    c.body_size = do_effect(h, fx, &r, batches, &c.outcome);
-    if (c.outcome == KOP_REJECTED) c.kafka_error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
-    c.body = c.body_size > 0 ? &r : NULL;
-    bool may_lend = fx->kind == KOP_EFFECT_READ && (fx->flags & KOP_READ_MAY_LEND) != 0;
-    if (c.outcome == KOP_DONE && may_lend) {
-      c.flags = KOP_COMPLETION_LENT;
-      h->lent++;
-    }
+void kh_serve(kh *h, const kop_effect *fx, kh_result *r, kop_completion *c) {
+  static kop_read_batch batches[KH_BATCHES];
+  c->body_size = do_effect(h, fx, r, batches, &c->outcome);
+  if (c->outcome == KOP_REJECTED) c->kafka_error = KOP_KAFKA_KAFKA_STORAGE_ERROR;
+  c->body = c->body_size > 0 ? r : NULL;
+  bool may_lend = fx->kind == KOP_EFFECT_READ && (fx->flags & KOP_READ_MAY_LEND) != 0;
+  if (c->outcome == KOP_DONE && may_lend) {
+    c->flags = KOP_COMPLETION_LENT;
+    h->lent++;
   }
+}
+
+void kh_complete(kh *h, const kop_effect *fx, int32_t outcome, int16_t kafka_error) {
+  kh_result r;
+  kop_completion c = {.token = fx->token, .outcome = outcome, .kafka_error = kafka_error};
+  if (outcome == KOP_DONE) kh_serve(h, fx, &r, &c);
   cr_assert_eq(kop_engine_complete(h->e, &c, sizeof c, 1, h->now), KOP_OK, "%s",
                kop_engine_error_text(h->e));
 }
 
-static void tell(kh *h, const kop_effect *fx) {
+void kh_tell(kh *h, const kop_effect *fx) {
   kh_conn *c = conn_of(h, fx->target);
   switch (fx->kind) {
   case KOP_EFFECT_CLOSE:
@@ -246,23 +237,33 @@ static void tell(kh *h, const kop_effect *fx) {
   }
 }
 
+kh_way kh_look(kh *h, const kop_effect *fx) {
+  h->counts[fx->kind]++;
+  if (h->trace)
+    fprintf(stderr, "effect %u target %llu\n", fx->kind, (unsigned long long)fx->target);
+  kh_way way = h->filter == NULL ? KH_AUTO : h->filter(h, fx, h->filter_data);
+  if (way == KH_HOLD) {
+    cr_assert_lt(h->held_len, (size_t)KH_HELD);
+    h->held[h->held_len++] = *fx;
+  }
+  return way;
+}
+
 void kh_run(kh *h) {
   const kop_effect *effects = NULL;
   size_t n = 0;
+  if (h->host != NULL) {
+    cr_assert_eq(kop_host_pump(h->host, h->now), KOP_OK, "%s", kop_engine_error_text(h->e));
+    return;
+  }
   while ((n = kop_engine_drain(h->e, &effects)) > 0) {
     for (size_t i = 0; i < n; i++) {
       const kop_effect *fx = &effects[i];
-      h->counts[fx->kind]++;
-      if (h->trace)
-        fprintf(stderr, "effect %u target %llu\n", fx->kind, (unsigned long long)fx->target);
-      kh_way way = h->filter == NULL ? KH_AUTO : h->filter(h, fx, h->filter_data);
-      if (way == KH_HOLD) {
-        cr_assert_lt(h->held_len, (size_t)KH_HELD);
-        h->held[h->held_len++] = *fx;
-      } else if (way == KH_AUTO && fx->token != 0 && fx->kind != KOP_EFFECT_RELEASE) {
-        complete(h, fx, KOP_DONE, 0);
-      } else if (way == KH_AUTO) {
-        tell(h, fx);
+      if (kh_look(h, fx) != KH_AUTO) continue;
+      if (fx->token != 0 && fx->kind != KOP_EFFECT_RELEASE) {
+        kh_complete(h, fx, KOP_DONE, 0);
+      } else {
+        kh_tell(h, fx);
       }
     }
   }
@@ -272,7 +273,7 @@ void kh_answer(kh *h, size_t i, int32_t outcome, int16_t kafka_error) {
   kop_effect fx = h->held[i];
   memmove(h->held + i, h->held + i + 1, (h->held_len - i - 1) * sizeof fx);
   h->held_len--;
-  complete(h, &fx, outcome, kafka_error);
+  kh_complete(h, &fx, outcome, kafka_error);
   kh_run(h);
 }
 
@@ -307,6 +308,9 @@ kop_status kh_try_start(kh *h, void (*tune)(kop_engine_config *config)) {
   config.store = KOP_STORE_DURABLE | KOP_STORE_LENDS;
   config.seed = 7;
   if (tune != NULL) tune(&config);
+  const char *face = getenv("KOP_TEST_FACE");
+  if (face != NULL && strcmp(face, "host") == 0 && (config.effects & ~KH_SERVED) == 0)
+    return kh_host_start(h, &config);
   return kop_engine_new(&config, h->now, &h->e);
 }
 
@@ -321,7 +325,11 @@ void kh_start(kh *h, void (*tune)(kop_engine_config *config)) {
 }
 
 void kh_stop(kh *h) {
-  kop_engine_free(h->e);
+  if (h->host != NULL) {
+    kop_host_free(h->host);
+  } else {
+    kop_engine_free(h->e);
+  }
   kop_arena_free(h->arena);
   kop_batch_builder_free(h->builder);
   for (size_t i = 0; i < h->conns_len; i++)

@@ -4,6 +4,9 @@
  * The world keeps a small log per partition and answers every effect at once, unless the test's filter says
  * otherwise: hold it (and answer later with kh_answer), or leave it to the test altogether. Time stands still until
  * kh_advance. What is sent to a connection is kept until kh_receive takes it reply by reply.
+ *
+ * With KOP_TEST_FACE=host in the environment the same world stands behind the callback face (host_face.c), so that every test of
+ * the engine is one of kop/host.h too.
  */
 #ifndef KOP_TESTS_ENGINE_HARNESS_H
 #define KOP_TESTS_ENGINE_HARNESS_H
@@ -59,6 +62,7 @@ typedef struct kh_conn {
 
 struct kh {
   kop_engine *e;
+  kop_host *host; /* the engine's, if it is driven by callbacks */
   kop_now now;
   kop_arena *arena; /* of what kh_receive decodes */
   kh_filter *filter;
@@ -166,5 +170,32 @@ void kh_send_fetch(kh *h, kh_conn *c, const char *topic, int32_t partition, int6
 bool kh_receive_fetch(kh *h, kh_conn *c, kop_fetch_response_partition_data *out);
 
 kop_slice kh_text(const char *text);
+
+/* ---- between harness.c and host_face.c ---- */
+
+/* Room for an answer. */
+typedef union kh_result {
+  kop_acquired acquired;
+  kop_confirmed confirmed;
+  kop_appended appended;
+  kop_read_result read;
+  kop_listed listed;
+  kop_records_deleted deleted;
+  kop_state_result state;
+  kop_producer_ids ids;
+} kh_result;
+
+/* Counts the effect and asks the filter; a held one is kept. */
+kh_way kh_look(kh *h, const kop_effect *fx);
+/* Answers by kop_engine_complete. */
+void kh_complete(kh *h, const kop_effect *fx, int32_t outcome, int16_t kafka_error);
+/* Does what the effect asks for and makes the completion, whose body is `r`. */
+void kh_serve(kh *h, const kop_effect *fx, kh_result *r, kop_completion *c);
+/* Takes an effect that wants no answer. */
+void kh_tell(kh *h, const kop_effect *fx);
+/* The kinds that there are callbacks for: LOG is the last. */
+#define KH_SERVED (KH_KIND(LOG) * 2 - 1)
+/* Makes h->host and h->e; callbacks for the kinds of config->effects only. */
+kop_status kh_host_start(kh *h, const kop_engine_config *config);
 
 #endif

@@ -1,4 +1,4 @@
-/* The callback face: what it refuses. */
+/* The callback face: what it refuses. That it serves is shown by all tests of this folder, run with KOP_TEST_FACE=host. */
 #include "harness.h"
 
 static int32_t send_nothing(void *user_data, const kop_effect *effect, kop_host_answer *answer) {
@@ -54,4 +54,37 @@ Test(host, refuses_what_it_cannot_work_with) {
   config.alloc = &empty;
   cr_assert_eq(kop_host_new(&LEAST, &config, now, &host), KOP_ERR_NOMEM);
   cr_assert_null(host);
+}
+
+/* An answer that breaks the contract: a result that is too small to be one. */
+static int32_t acquires_nothing(void *user_data, const kop_effect *effect,
+                                kop_host_answer *answer) {
+  (void)user_data;
+  (void)effect;
+  answer->acquired.size = 1;
+  return KOP_HOST_ANSWERED;
+}
+
+Test(host, tells_of_an_answer_that_breaks_the_contract) {
+  kop_host_ops ops = LEAST;
+  ops.acquire = acquires_nothing;
+  kop_engine_config config;
+  cr_assert_eq(kop_engine_config_init(&config, sizeof config), KOP_OK);
+  config.node_id = KH_NODE;
+  kop_now now = {1, 1};
+  kop_host *host = NULL;
+  cr_assert_eq(kop_host_new(&ops, &config, now, &host), KOP_OK);
+  kop_engine *e = kop_host_engine(host);
+  kop_topic_partition partition = {.id = 1, .leader = KH_NODE, .leader_epoch = -1};
+  kop_topic topic = {.size = sizeof topic,
+                     .name = kh_text("t"),
+                     .id = {{1}},
+                     .partitions = &partition,
+                     .partitions_count = 1};
+  kop_event event = {
+      .size = sizeof event, .kind = KOP_EVENT_TOPIC, .body = &topic, .body_size = sizeof topic};
+  cr_assert_eq(kop_engine_push(e, &event, now), KOP_OK);
+  cr_assert_eq(kop_host_pump(host, now), KOP_ERR_INVALID);
+  cr_assert_not_null(strstr(kop_engine_error_text(e), "too small"));
+  kop_host_free(host);
 }
