@@ -17,12 +17,13 @@ struct kopd_cluster {
   kopd_listeners listeners;
   int32_t first_node_id;
   uint32_t nodes;
+  kop_slice rack; /* of all nodes: they are one process */
   uint8_t live[KOPD_STORE_MAX_NODES];
   ports ports[KOPD_STORE_MAX_NODES][KOPD_LISTENERS_MAX];
 };
 
 kopd_cluster *kopd_cluster_new(const kopd_listeners *listeners, int32_t first_node_id,
-                               uint32_t nodes) {
+                               uint32_t nodes, const char *rack) {
   kopd_cluster *c = calloc(1, sizeof *c);
   if (c == NULL) return NULL;
   pthread_mutex_init(&c->lock, NULL);
@@ -30,6 +31,7 @@ kopd_cluster *kopd_cluster_new(const kopd_listeners *listeners, int32_t first_no
   c->listeners = *listeners;
   c->first_node_id = first_node_id;
   c->nodes = nodes;
+  c->rack = (kop_slice){(const uint8_t *)rack, rack == NULL ? 0 : strlen(rack)};
   return c;
 }
 
@@ -99,6 +101,7 @@ kop_status kopd_cluster_tell(kopd_cluster *c, kop_engine *engine, kop_now now, u
           .listener = j,
           .host = {(const uint8_t *)host, strlen(host)},
           .port = c->ports[i][j].advertised,
+          .rack = c->rack,
       };
     }
   }

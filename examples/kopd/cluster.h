@@ -14,9 +14,12 @@
 
 typedef struct kopd_cluster kopd_cluster;
 
-/* node ids count from first_node_id. All nodes begin as dead. NULL if memory is refused. */
+/*
+ * node ids count from first_node_id. All nodes begin as dead, and stand in one rack; NULL: in none. The text must outlive the
+ * cluster. NULL if memory is refused.
+ */
 kopd_cluster *kopd_cluster_new(const kopd_listeners *listeners, int32_t first_node_id,
-                               uint32_t nodes);
+                               uint32_t nodes, const char *rack);
 
 /* Where a node listens and which port it is advertised with, once that is known. */
 void kopd_cluster_set_ports(kopd_cluster *c, uint32_t node, uint32_t listener, uint16_t listened,

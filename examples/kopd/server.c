@@ -259,7 +259,9 @@ int kopd_server_run(const kopd_options *options) {
    */
   mallopt(M_ARENA_MAX, options->nodes < 8 ? (int)options->nodes + 2 : 10);
   s->max_connections = connections_per_node(options);
-  s->cluster = kopd_cluster_new(&options->listeners, options->first_node_id, options->nodes);
+  const kopd_property *rack = kopd_properties_get(&options->settings, "broker.rack");
+  s->cluster = kopd_cluster_new(&options->listeners, options->first_node_id, options->nodes,
+                                rack != NULL ? rack->value : NULL);
   if (s->cluster == NULL || open_store(s) != 0) goto out;
   if (start_loop(s) != 0) {
     kopd_log_line(KOP_LOG_ERROR, 0, "cannot make an event loop");
