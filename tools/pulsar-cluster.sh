@@ -17,7 +17,8 @@
 #   modular      Pulsar's default. A broker that does not know the owner redirects; who is unloaded is told no new owner.
 #   extensible   ExtensibleLoadManagerImpl. Any broker answers with the owner, and a moved topic's clients are told it.
 #
-#   PULSAR_VERSION, PULSAR_SET (for both brokers), PULSAR_JVM, KOP_CACHE: see tools/pulsar-server.sh
+#   PULSAR_VERSION (one whose whole distribution is on Maven Central), PULSAR_SET (for both brokers), PULSAR_JVM and KOP_CACHE
+#   are as in tools/pulsar-server.sh.
 set -euo pipefail
 . "$(dirname "$0")/pulsar-common.sh"
 

@@ -16,8 +16,8 @@ fail() {
   exit 1
 }
 
-# The distribution of one version: unpacked once, moved into place whole, so that a broken download is never taken
-# for a complete one.
+# The distribution of one version: made once, moved into place whole, so that a broken download is never taken for a
+# complete one.
 home() {
   local dir=$cache/pulsar/$version
   if [[ ! -d $dir/home ]]; then
@@ -28,16 +28,71 @@ home() {
       echo "$name: fetching Pulsar $version from Maven Central into $dir" >&2
       rm -rf "$dir/new"
       mkdir "$dir/new"
-      mvn -q -B -Dmaven.repo.local="$cache/m2" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-        -Dartifact="org.apache.pulsar:pulsar-server-distribution:$version:tar.gz:bin" \
-        -DoutputDirectory="$dir/new" >&2
-      tar xzf "$dir/new/pulsar-server-distribution-$version-bin.tar.gz" -C "$dir/new"
+      from_archive "$dir/new" || from_jars "$dir/new" || {
+        cat "$dir/new/maven.log" >&2
+        fail "there is no Pulsar $version"
+      }
       mv "$dir/new/apache-pulsar-$version" "$dir/home"
       rm -rf "$dir/new"
     fi
     exec 9>&-
   fi
   echo "$dir/home"
+}
+
+maven() {
+  mvn -q -B -Dmaven.repo.local="$cache/m2" "$@"
+}
+
+dependencies=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
+
+from_archive() {
+  maven "$dependencies:copy" -DoutputDirectory="$1" \
+    -Dartifact="org.apache.pulsar:pulsar-server-distribution:$version:tar.gz:bin" >"$1/maven.log" 2>&1 &&
+    tar xzf "$1/pulsar-server-distribution-$version-bin.tar.gz" -C "$1"
+}
+
+# Not every version's archive is there, though its jars are: these, with the scripts and configuration of 4.0.8.
+from_jars() {
+  local home=$1/apache-pulsar-$version base
+  cat >"$1/pom.xml" <<END
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>kop</groupId>
+  <artifactId>pulsar</artifactId>
+  <version>1</version>
+  <dependencyManagement>
+    <dependencies>
+      <dependency>
+        <groupId>org.apache.pulsar</groupId>
+        <artifactId>pulsar</artifactId>
+        <version>$version</version>
+        <type>pom</type>
+        <scope>import</scope>
+      </dependency>
+    </dependencies>
+  </dependencyManagement>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.pulsar</groupId>
+      <artifactId>pulsar-broker</artifactId>
+      <version>$version</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-core</artifactId>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j2-impl</artifactId>
+    </dependency>
+  </dependencies>
+</project>
+END
+  maven -f "$1/pom.xml" "$dependencies:copy-dependencies" -DincludeScope=runtime \
+    -DoutputDirectory="$home/lib" >"$1/maven.log" 2>&1 || return 1
+  base=$(version=4.0.8 && home) || return 1
+  cp -r "$base"/{bin,conf,instances} "$home/"
 }
 
 # configure FILE WHERE: the distribution's configuration FILE with the settings of the input, which replace those of the
@@ -120,6 +175,10 @@ launch() {
     BOOKIE_MEM=$memory BOOKIE_GC=$collector BOOKIE_GC_LOG=$collector_log BOOKIE_EXTRA_OPTS=$options \
     setsid bash "$home/bin/pulsar" "$@" </dev/null >"$dir/log" 2>&1 &
   echo $! >"$dir/pid"
+  # Until it has become `setsid`, it is a copy of this shell, which alive() does not know.
+  while ! alive "$dir" && kill -0 $! 2>/dev/null; do
+    sleep 0.01
+  done
 }
 
 # Whether the process of the pid file still is the one that was started in this folder: process ids are used again.

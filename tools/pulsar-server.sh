@@ -25,7 +25,7 @@
 #   tls             TLS beside plain text. DIR/tls/ca.pem signs the server's certificate, which names localhost and
 #                   127.0.0.1, no other host; DIR/tls/other-ca.pem signed nothing.
 #
-#   PULSAR_VERSION   4.0.8 by default
+#   PULSAR_VERSION   4.0.8 by default; 4.2.4 is the newest one tried
 #   PULSAR_SET       more lines for the broker's configuration, for example PULSAR_SET=$'keepAliveIntervalSeconds=2'
 #   PULSAR_JVM       more options for its Java machine
 #   PULSAR_HEAP      heap of the process, 512m by default; as much again is allowed outside of the heap
@@ -141,7 +141,9 @@ start() {
 await() {
   local dir=$1 web=$2 header=()
   [[ $3 != *,token,* ]] || header=(-H "Authorization: Bearer $(<"$dir/tokens/admin")")
+  # It makes its namespace after it has become healthy.
   healthy "$dir" "http://127.0.0.1:$web/admin/v2/brokers/health" "${header[@]}" || exit 1
+  healthy "$dir" "http://127.0.0.1:$web/admin/v2/namespaces/public/default" "${header[@]}" || exit 1
 }
 
 verb=${1:-}
