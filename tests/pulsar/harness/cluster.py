@@ -45,7 +45,15 @@ class Cluster(Pulsar):
         return topic
 
     def owner(self, topic, asked="a"):
-        """Which broker has the topic; gives it to one if none has it."""
+        """Which broker has the topic; gives it to one if none has it. While it moves, brokers may not know for a moment."""
+        for _ in range(100):
+            try:
+                return self.owner_now(topic, asked)
+            except OSError:
+                time.sleep(0.1)
+        return self.owner_now(topic, asked)
+
+    def owner_now(self, topic, asked):
         found = self.admin_of(asked).get(f"/lookup/v2/topic/{at(topic)}")
         return self._named(found["brokerUrl"])
 
@@ -54,7 +62,7 @@ class Cluster(Pulsar):
         began = time.monotonic()
         while time.monotonic() - began < 60:
             try:
-                if self.owner(topic, heir) == heir:
+                if self.owner_now(topic, heir) == heir:
                     return time.monotonic() - began
             except OSError:
                 pass  # it cannot say yet
