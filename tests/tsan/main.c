@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-static tsan_test *tests;
+static tsan_test *tests, *suites;
 
 static int compare(const tsan_test *a, const tsan_test *b) {
   int suite = strcmp(a->suite, b->suite);
@@ -16,6 +16,19 @@ void tsan_register(tsan_test *test) {
     at = &(*at)->next;
   test->next = *at;
   *at = test;
+}
+
+void tsan_register_suite(tsan_test *suite) {
+  suite->next = suites;
+  suites = suite;
+}
+
+static const tsan_test *suite_of(const tsan_test *test) {
+  static const tsan_test none;
+  const tsan_test *suite = suites;
+  while (suite != NULL && strcmp(suite->suite, test->suite) != 0)
+    suite = suite->next;
+  return suite == NULL ? &none : suite;
 }
 
 void tsan_check(int ok, const char *file, int line, const char *what, const char *format, ...) {
@@ -34,9 +47,12 @@ int main(void) {
   for (tsan_test *test = tests; test != NULL; test = test->next) {
     if (test->disabled || test->signal != 0 || test->exit_code != 0) continue;
     fprintf(stderr, "%s/%s\n", test->suite, test->name);
+    const tsan_test *suite = suite_of(test);
+    if (suite->init != NULL) suite->init();
     if (test->init != NULL) test->init();
     test->run();
     if (test->fini != NULL) test->fini();
+    if (suite->fini != NULL) suite->fini();
     count++;
   }
   printf("%d tests passed\n", count);

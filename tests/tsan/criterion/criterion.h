@@ -27,6 +27,9 @@ typedef struct tsan_test {
 
 void tsan_register(tsan_test *test);
 
+/* What is done before and after each test of a suite. */
+void tsan_register_suite(tsan_test *suite);
+
 /* Ends the process with a message when `ok` is 0. */
 void tsan_check(int ok, const char *file, int line, const char *what, const char *format, ...);
 
@@ -38,6 +41,13 @@ void tsan_check(int ok, const char *file, int line, const char *what, const char
     tsan_register(&Suite##_##Name##_test);                                                         \
   }                                                                                                \
   static void Suite##_##Name##_run(void)
+
+#define TestSuite(Suite, ...)                                                                      \
+  static tsan_test Suite##_suite = {.suite = #Suite, __VA_ARGS__};                                 \
+  __attribute__((constructor)) static void Suite##_suite_register(void) {                          \
+    tsan_register_suite(&Suite##_suite);                                                           \
+  }                                                                                                \
+  _Static_assert(sizeof #Suite > 1, "a suite has a name")
 
 /* The text after the values is optional: an empty one follows, so that there always is one. */
 #define TSAN_ONE(what, test, ...) tsan_check((test) != 0, __FILE__, __LINE__, what, __VA_ARGS__)
@@ -60,6 +70,7 @@ void tsan_check(int ok, const char *file, int line, const char *what, const char
 #define cr_assert_gt(...)       TSAN_TWO(>, __VA_ARGS__, "%s", "")
 #define cr_assert_geq(...)      TSAN_TWO(>=, __VA_ARGS__, "%s", "")
 #define cr_assert_str_eq(...)   TSAN_TEXT(==, __VA_ARGS__, "%s", "")
+#define cr_assert_str_empty(s)  TSAN_TEXT(==, s, "", "%s", "")
 #define cr_assert_str_neq(...)  TSAN_TEXT(!=, __VA_ARGS__, "%s", "")
 #define cr_assert_arr_eq(...)   TSAN_BYTES(==, __VA_ARGS__, "%s", "")
 #define cr_assert_arr_neq(...)  TSAN_BYTES(!=, __VA_ARGS__, "%s", "")
