@@ -315,7 +315,8 @@ class Hostile(unittest.TestCase):
 
 class Limits(unittest.TestCase):
     def test_ten_thousand_connections_that_send_one_byte(self):
-        count = min(10000, raise_file_limit() - 600)
+        limit = raise_file_limit()
+        count = min(10000, limit - 600)
         with Kopd(store="memory:", settings=(f"max.connections={count + 50}",)) as kopd:
             before = kopd.anonymous_bytes()
             clients = []
@@ -339,6 +340,8 @@ class Limits(unittest.TestCase):
                     c.socket.close()
             wait_until(lambda: kopd.metric("kop_connections", 1) == 0)
             self.assertEqual(kopd.stop(), 0)
+        if count < 10000:
+            self.skipTest(f"only {count} connections: the hard limit of open files is {limit}, not 10600 or more")
 
     def test_max_connections(self):
         with Kopd(store="memory:", settings=("max.connections=5",)) as kopd:
