@@ -57,10 +57,10 @@ test-clients: deps-test ## real clients against kopd: CLIENT=name, STORE=memory|
 	@[ "$(SERVER)" = kafka ] || $(MAKE) --no-print-directory all
 	@KOPD=$(abspath $(BUILD))/kopd tests/clients/run
 
-test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its recorded answers), every field compared
+test-kafka: deps-test all ## the same requests to kopd and to Apache Kafka (its recorded answers; LIVE=1: a Kafka started now), every field compared
 	@tools/install-toolchains.sh java
 	@echo "== like Kafka"
-	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run
+	@KOPD=$(abspath $(BUILD))/kopd tests/likekafka/run $(if $(LIVE),--live)
 
 test-pulsar: deps-test all ## against a real Pulsar and its native clients: CASE=prefix, QUICK=1, VERBOSE=1 (see tests/pulsar)
 	@tools/install-toolchains.sh java python go

@@ -219,7 +219,7 @@ final class Play implements Codec.Filler, AutoCloseable {
     body.putArray("topics").add(topic);
     JsonNode made = helper("CreateTopics", body).path("topics").path(0);
     if (made.path("errorCode").asInt() != 0) {
-      throw new IllegalStateException("cannot create " + s.name + ": " + made);
+      throw new IllegalStateException("cannot create " + s.name + ": " + rules.apply("CreateTopics", made, names, show));
     }
     return await(s.name, s.number);
   }

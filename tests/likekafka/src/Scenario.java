@@ -92,9 +92,18 @@ final class Scenario {
 
   /** One request for a producer id. */
   static Scenario producerId() {
-    Scenario s = new Scenario("InitProducerId", "warm-up");
-    Step step = parse("InitProducerId { transactionalId: null, transactionTimeoutMs: 60000 }", Map.of());
+    return single("InitProducerId { transactionalId: null, transactionTimeoutMs: 60000 }");
+  }
+
+  /** One request for the coordinator of a group (0) or a transaction (1). */
+  static Scenario coordinator(int type) {
+    return single("FindCoordinator { keyType: " + type + ", coordinatorKeys: ['warm-up'] }");
+  }
+
+  private static Scenario single(String statement) {
+    Step step = parse(statement, Map.of());
     step.label = "1";
+    Scenario s = new Scenario(step.api, "warm-up");
     s.steps.add(step);
     return s;
   }
