@@ -35,16 +35,49 @@ if(TARGET unit_engine)
   add_test(NAME unit_engine_by_host COMMAND unit_engine -j1)
   set_tests_properties(unit_engine_by_host PROPERTIES TIMEOUT 240 ENVIRONMENT "KOP_TEST_FACE=host")
 endif()
-# A test in Python that finds the bindings, libkop.so and the build folder. A library built with sanitizers cannot be loaded
-# into an ordinary Python: NEEDS_LIBRARY leaves the test out there.
-function(kop_python_test script prefix)
-  if(NOT KOP_SANITIZE OR NOT "NEEDS_LIBRARY" IN_LIST ARGN)
-    get_filename_component(name ${script} NAME_WE)
-    string(REPLACE test_ ${prefix}_ name ${name})
-    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 240 ENVIRONMENT
-      "PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python;KOP_LIBRARY=$<TARGET_FILE:kop_shared>;KOP_BUILD=${PROJECT_BINARY_DIR}")
+# What an ordinary Python must load before a libkop.so with sanitizers: their shared runtime, named as the compiler names it.
+set(KOP_PYTHON_SANITIZED "")
+if(KOP_SANITIZE AND NOT KOP_SANITIZE MATCHES thread)
+  if(CMAKE_C_COMPILER_ID STREQUAL GNU)
+    set(names libubsan.so)
+    if(KOP_SANITIZE MATCHES address)
+      set(names libasan.so)
+    endif()
+  else()
+    set(names libclang_rt.ubsan_standalone)
+    if(KOP_SANITIZE MATCHES address)
+      set(names libclang_rt.asan)
+    endif()
+    set(names ${names}-${CMAKE_SYSTEM_PROCESSOR}.so ${names}.so)
   endif()
+  foreach(name ${names})
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name} OUTPUT_VARIABLE runtime
+      OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(EXISTS ${runtime}) # else the compiler repeats the name
+      break()
+    endif()
+  endforeach()
+  if(NOT EXISTS ${runtime})
+    message(FATAL_ERROR "The Python tests need the shared runtime of the sanitizers, ${names}")
+  endif()
+  # Python's own memory is never given back whole.
+  set(KOP_PYTHON_SANITIZED ";LD_PRELOAD=${runtime};ASAN_OPTIONS=detect_leaks=0")
+endif()
+# A test in Python that finds the bindings, libkop.so and the build folder. With NEEDS_LIBRARY it loads libkop.so; under
+# ThreadSanitizer, whose runtime cannot be loaded into an ordinary Python, it is left out.
+function(kop_python_test script prefix)
+  set(sanitized "")
+  if("NEEDS_LIBRARY" IN_LIST ARGN)
+    if(KOP_SANITIZE MATCHES thread)
+      return()
+    endif()
+    set(sanitized "${KOP_PYTHON_SANITIZED}")
+  endif()
+  get_filename_component(name ${script} NAME_WE)
+  string(REPLACE test_ ${prefix}_ name ${name})
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${script})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 240 ENVIRONMENT
+    "PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${PROJECT_SOURCE_DIR}/bindings/python;KOP_LIBRARY=$<TARGET_FILE:kop_shared>;KOP_BUILD=${PROJECT_BINARY_DIR}${sanitized}")
 endfunction()
 
 file(GLOB KOP_TEST_PARTS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/tests.cmake)
