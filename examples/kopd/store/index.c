@@ -151,7 +151,7 @@ static uint32_t likely_length(const kopd_run *before) {
   return length;
 }
 
-kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
+kopd_run *kopd_run_reserve_locked(kopd_store *s, kopd_partition *p, kopd_file *f) {
   kopd_run *run = open_run(p, f);
   uint32_t least = 4;
   if (run == NULL) {
@@ -173,11 +173,13 @@ kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f) {
   uint32_t need = run->count + run->pending + 1;
   if (need > run->cap) {
     uint32_t cap = run->cap == 0 ? least : run->cap * 2;
-    kopd_entry *more = realloc(run->entries, cap * sizeof *more);
+    kopd_entry *more = kopd_block_take_locked(&s->blocks, cap);
     if (more == NULL) {
       if (run->count + run->pending == 0) kopd_run_remove_locked(run);
       return NULL;
     }
+    if (run->count > 0) memcpy(more, run->entries, run->count * sizeof *more);
+    if (run->cap > 0) kopd_block_give_locked(&s->blocks, run->entries, run->cap);
     run->entries = more;
     run->cap = cap;
   }

@@ -89,6 +89,7 @@ static void use_footer_locked(kopd_store *s, kopd_file *f, const mapping *m, kop
     kopd_run *run = runs[i].run;
     if (run->gone) continue;
     runs[i].heap = run->entries;
+    runs[i].heap_cap = run->cap;
     run->entries =
         (kopd_entry *)(void *)((uint8_t *)m->at + (kopd_le_u64(runs[i].row.entries) - m->from));
     run->checksum = kopd_le_u32(runs[i].row.checksum);
@@ -99,6 +100,16 @@ static void use_footer_locked(kopd_store *s, kopd_file *f, const mapping *m, kop
 /* The descriptor has done its work: the mapping is enough. */
 static void close_file(const kopd_store *s, int fd) {
   s->io->close(s->io->user_data, fd);
+}
+
+static void give_blocks(kopd_store *s, const kopd_footer_run *runs, uint32_t count) {
+  pthread_mutex_lock(&s->lock);
+  uint64_t since = kopd_mono_ns();
+  for (uint32_t i = 0; i < count; i++) {
+    kopd_breathe_locked(s, &since);
+    if (runs[i].heap != NULL) kopd_block_give_locked(&s->blocks, runs[i].heap, runs[i].heap_cap);
+  }
+  pthread_mutex_unlock(&s->lock);
 }
 
 static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t count) {
@@ -127,8 +138,7 @@ static void seal(kopd_store *s, kopd_file *f, kopd_footer_run *runs, uint32_t co
   pthread_mutex_unlock(&s->lock);
   if (rc != 0) return;
   close_file(s, fd);
-  for (uint32_t i = 0; i < count; i++)
-    free(runs[i].heap);
+  give_blocks(s, runs, count);
   kopd_ends_sealed(s, runs, count);
 }
 
@@ -461,6 +471,7 @@ static void clean_round(kopd_store *s) {
   drop_dead_files(s);
   kopd_cleaner(s);
   drop_dead_files(s);
+  kopd_blocks_rest(s);
   measure_volume(s);
 }
 

@@ -143,7 +143,7 @@ static int index_frame(kopd_store *s, kopd_file *file, const kopd_frame *frame, 
     return 0;
   }
   p->reserved = frame->base_offset;
-  kopd_run *run = kopd_run_reserve_locked(p, file);
+  kopd_run *run = kopd_run_reserve_locked(s, p, file);
   if (run == NULL) return -1;
   kopd_run_publish_locked(run, frame, at + KOPD_FRAME_HEADER);
   return 0;

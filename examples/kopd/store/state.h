@@ -47,6 +47,8 @@ enum {
   KOPD_READ_BATCHES = 8192, /* batches one READ gives at most */
   KOPD_GROUP_OPS = 4096,    /* appends one commit takes at most */
   KOPD_PATH = 4096,         /* longest path of a file, with its end */
+  KOPD_BLOCK_LEAST = 4,     /* entries in the smallest block that is kept for use */
+  KOPD_BLOCK_SIZES = 9,     /* sizes of such blocks, each twice the one before */
   KOPD_REFUSED = 64         /* tokens a client can refuse for want of memory between two polls */
 };
 
@@ -273,6 +275,13 @@ struct kopd_store_client {
   size_t bodies_cap;
 };
 
+/* Blocks of entries that wait to be used again (blocks.c); their first word links them. */
+typedef struct kopd_blocks {
+  void *first[KOPD_BLOCK_SIZES];
+  uint64_t kept; /* bytes of them all */
+  bool asked;    /* since kopd_blocks_rest */
+} kopd_blocks;
+
 typedef struct kopd_writer kopd_writer;
 
 struct kopd_store {
@@ -309,6 +318,7 @@ struct kopd_store {
   kopd_queue reads;      /* for the reader */
   kopd_queue held;       /* operations that wait for acknowledgements */
   kopd_writer *writer;
+  kopd_blocks blocks;
   uint32_t roll; /* bit per class: the writer shall begin a new file */
 
   kopd_store_client *clients[KOPD_STORE_MAX_NODES];
@@ -402,9 +412,18 @@ enum { KOPD_VANISHED = 2 }; /* ENOENT: the folder is gone under an open file */
 int kopd_keep(kopd_store *s, int (*stage)(kopd_db *db, void *txn, void *arg), void *arg);
 void *kopd_keeper_main(void *store);
 
+/* ---- blocks.c ---- */
+/* Room for that many entries, or NULL. */
+kopd_entry *kopd_block_take_locked(kopd_blocks *b, uint32_t cap);
+/* Takes back what has room for that many. */
+void kopd_block_give_locked(kopd_blocks *b, kopd_entry *entries, uint32_t cap);
+void kopd_blocks_free(kopd_blocks *b);
+/* Called by the janitor from time to time: what nobody has asked for since is given back to the system. */
+void kopd_blocks_rest(kopd_store *s);
+
 /* ---- index.c: runs ---- */
 /* The run of `p` in `f`, with room for one more batch: to be filled by kopd_run_publish_locked or given back by kopd_run_cancel_locked. NULL for want of memory. */
-kopd_run *kopd_run_reserve_locked(kopd_partition *p, kopd_file *f);
+kopd_run *kopd_run_reserve_locked(kopd_store *s, kopd_partition *p, kopd_file *f);
 void kopd_run_publish_locked(kopd_run *run, const kopd_frame *frame, uint64_t position);
 /* A run that holds nothing then goes. */
 void kopd_run_cancel_locked(kopd_run *run);
@@ -462,7 +481,8 @@ typedef struct kopd_footer_run {
   kopd_run_row row; /* from kopd_row_from_run; the rest is filled in by kopd_footer_write */
   const kopd_entry *entries; /* row.count of them */
   kopd_run *run;             /* whose it is, for the caller */
-  kopd_entry *heap;          /* sealing: its entries that the footer has replaced */
+  kopd_entry *heap;          /* sealing: its entries that the footer has replaced ... */
+  uint32_t heap_cap;         /* and the room they have */
 } kopd_footer_run;
 
 /* Sorts the runs, writes footer and trailer at `frames_end` and syncs. 0 or -errno; `*size` receives the file's length. */

@@ -344,6 +344,7 @@ void kopd_store_close(kopd_store *s) {
   kopd_map_free(&s->by_id);
   kopd_map_free(&s->partitions);
   kopd_writer_free(s);
+  kopd_blocks_free(&s->blocks);
   kopd_db_close(s->db);
   if (s->lock_fd >= 0) s->io->close(s->io->user_data, s->lock_fd);
   pthread_cond_destroy(&s->writer_wakes);

@@ -204,7 +204,7 @@ static bool place_locked(kopd_store *s, kopd_op *op) {
     /* The lock may have been let go: look again. */
     if (refuse_locked(p, op)) return true;
     kopd_file *f = at < 0 ? NULL : w->parts[at].file;
-    op->run = f == NULL ? NULL : kopd_run_reserve_locked(p, f);
+    op->run = f == NULL ? NULL : kopd_run_reserve_locked(s, p, f);
     if (op->run == NULL) {
       if (f == NULL) s->stats.errors_total++;
       append_fail_locked(p, op, KOP_REJECTED);
