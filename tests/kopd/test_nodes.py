@@ -121,6 +121,7 @@ class Nodes(unittest.TestCase):
             partition = next(p for p, leader in led.items() if leader == 2)
             with kopd.connect(1) as c:
                 c.send(kafka.fetch("t", 0, partition, max_wait_ms=60000))
+                wait_until(lambda: kopd.metric("kop_fetches_waiting", 2) == 1)
                 began = time.monotonic()
                 self.assertEqual(kopd.get("/nodes/2/stop", "POST")[0], 202)
                 c.answer()
