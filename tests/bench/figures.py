@@ -46,11 +46,8 @@ a third of its time is not far above what moving them takes.""",
     "processor time per record consumed": """nine tenths of kopd's time are the kernel's: half of all is copying from the
 mapped file to the socket. Kafka's sendfile saves that copy; on loopback it costs more elsewhere (docs/decisions.md,
 36), so what is left to save is small.""",
-    "p99 of a commit beside a bare file, os": """Half of the commits take at most half as long again as the bare file's one
-writev; that is the index, the checksums and the answers. The slowest hundredth varies: runs minutes apart on the quiet
-machine gave 1.9x to 5.9x. Suspected, not proved: they meet the janitor, which syncs a full file and makes the next one
-while the bare file does neither until it is full, and a write slower than 10 ms sends the next commits through the
-writer's thread.""",
+    "p99 of a commit beside a bare file, os": """The slowest hundredth are the commits after a file was begun, in which each
+partition begins its index of it, and those that meet the janitor; it varies from run to run.""",
     "records/s consumed": """The client is what is busy then (its column shows the cores it takes), so its rate varies with
 what else the machine does.""",
 }
