@@ -145,7 +145,7 @@ static kopd_run *open_run(const kopd_partition *p, const kopd_file *f) {
 }
 
 static uint32_t likely_length(const kopd_run *before) {
-  uint32_t length = 4;
+  uint32_t length = KOPD_BLOCK_LEAST;
   while (length < before->count && length < 64)
     length *= 2;
   return length;
@@ -153,7 +153,7 @@ static uint32_t likely_length(const kopd_run *before) {
 
 kopd_run *kopd_run_reserve_locked(kopd_store *s, kopd_partition *p, kopd_file *f) {
   kopd_run *run = open_run(p, f);
-  uint32_t least = 4;
+  uint32_t least = KOPD_BLOCK_LEAST;
   if (run == NULL) {
     /* It is likely to become about as long as the one before it. */
     if (p->runs_count > 0) least = likely_length(p->runs[p->runs_count - 1]);

@@ -78,7 +78,7 @@ static int map_footer(const kopd_store *s, const kopd_file *f, uint64_t size, ma
   return s->io->map(s->io->user_data, f->fd, (off_t)m->from, m->length, &m->at);
 }
 
-/* From here on the runs' entries are those in the footer; those in the heap are left in `runs`, to be freed. */
+/* From here on the runs' entries are those in the footer; those in the heap are left in `runs`. */
 static void use_footer_locked(kopd_store *s, kopd_file *f, const mapping *m, kopd_footer_run *runs,
                               uint32_t count) {
   uint64_t since = kopd_mono_ns();
@@ -102,6 +102,7 @@ static void close_file(const kopd_store *s, int fd) {
   s->io->close(s->io->user_data, fd);
 }
 
+/* What a file leaves in the heap is for the next one. */
 static void give_blocks(kopd_store *s, const kopd_footer_run *runs, uint32_t count) {
   pthread_mutex_lock(&s->lock);
   uint64_t since = kopd_mono_ns();

@@ -1,30 +1,11 @@
 /* What one client can make the engine hold, and for how long: requests whose decoded form is many times their size. */
 #include "harness.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
+#include "support/live_bytes.h"
+
 enum { MANY = 20000, MIB = 1 << 20 };
-
-/* An allocator that knows how much is live. */
-static size_t live_bytes;
-
-static void *counting_realloc(void *user_data, void *ptr, size_t size) {
-  (void)user_data;
-  if (ptr != NULL) live_bytes -= malloc_usable_size(ptr);
-  void *p = realloc(ptr, size);
-  if (p != NULL) live_bytes += malloc_usable_size(p);
-  return p;
-}
-
-static void counting_free(void *user_data, void *ptr) {
-  (void)user_data;
-  if (ptr != NULL) live_bytes -= malloc_usable_size(ptr);
-  free(ptr);
-}
-
-static const kop_alloc COUNTING = {
-    .size = sizeof COUNTING, .realloc = counting_realloc, .free = counting_free};
 
 static void counted(kop_engine_config *config) {
   live_bytes = 0;
